@@ -1,0 +1,1 @@
+//! Settings: defaults, file, environment, flags, in this order; then validated into types.

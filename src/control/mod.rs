@@ -1,0 +1,1 @@
+//! How the outside looks in and asks: D-Bus on a private socket, and HTTP.

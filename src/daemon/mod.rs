@@ -1,0 +1,1 @@
+//! The shell around the engine; the one module that knows all others.

@@ -1,0 +1,1 @@
+//! Carries out sends: one file per attachment.

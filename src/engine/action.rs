@@ -1,0 +1,193 @@
+//! Everything the engine asks of the shell.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Plan, Queue, Record};
+use crate::model::{FrameKind, GuestId, Instant, Mode, Outcome, Phase, Refusal, SendFault, Side};
+
+/// One instruction. The shell carries it out and answers where the variant says so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[must_use]
+pub enum Action {
+    /// Read the guest's XML from libvirt; answer with [`super::Event::Described`].
+    Describe {
+        /// The guest.
+        guest: GuestId,
+        /// Goes back with the answer.
+        generation: u64,
+    },
+    /// Resolve and build all that the plan needs; answer with [`super::Event::Staged`].
+    Stage {
+        /// The guest.
+        guest: GuestId,
+        /// Goes back with the answer; replaces whatever an earlier generation staged.
+        generation: u64,
+        /// What to stage.
+        plan: Plan,
+    },
+    /// Forget what is staged for the guest.
+    Unstage {
+        /// The guest.
+        guest: GuestId,
+    },
+    /// Send one staged frame at once; answer with [`super::Event::Sent`].
+    Send(Ticket),
+    /// A guest reached a phase.
+    Reached {
+        /// The guest.
+        guest: GuestId,
+        /// Which phase.
+        phase: Phase,
+        /// When.
+        at: Instant,
+    },
+    /// A NIC will not be announced.
+    Refused {
+        /// The guest.
+        guest: GuestId,
+        /// The NIC's index among the `<interface>`s of the XML.
+        nic: u16,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A migration ended and stands in the history.
+    Finished(Box<Record>),
+    /// Add to a counter.
+    Count(Count, u64),
+    /// Add to a histogram.
+    Measure(Measure, Duration),
+}
+
+/// A frame on its way, copied through the hot path without allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The guest.
+    pub guest: GuestId,
+    /// What must be staged for it.
+    pub generation: u64,
+    /// The frame's index in [`super::Staging::frames`].
+    pub frame: u16,
+    /// Which pass over the frames it belongs to.
+    pub round: Round,
+    /// What set it off.
+    pub cause: Cause,
+    /// When the event that set it off entered this process; of a later round, when it was due.
+    pub since: Instant,
+    /// How often this very frame was tried before.
+    pub attempt: u8,
+}
+
+/// A pass over a guest's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Round {
+    /// Before RESUME: an extra pass that counts as no round.
+    Early,
+    /// A pass of the schedule, from 1.
+    Scheduled(u8),
+    /// A single pass outside any migration.
+    Single,
+}
+
+/// What set an announcement off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The destination's QMP `MIGRATION completed`.
+    Completed,
+    /// QMP `RESUME`.
+    Resume,
+    /// libvirt's `Resumed *`.
+    Lifecycle,
+    /// A later round's time came.
+    Schedule,
+    /// The guest runs at the source again.
+    Rollback,
+    /// The guest started or was restored here.
+    Start,
+    /// What libvirt says after a reconnect.
+    Resync,
+    /// An operator asked.
+    Operator,
+}
+
+impl Cause {
+    /// Every cause, for label sets that start at zero.
+    pub const ALL: &'static [Self] = &[
+        Self::Completed,
+        Self::Resume,
+        Self::Lifecycle,
+        Self::Schedule,
+        Self::Rollback,
+        Self::Start,
+        Self::Resync,
+        Self::Operator,
+    ];
+
+    /// The word used in labels.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Resume => "resume",
+            Self::Lifecycle => "lifecycle",
+            Self::Schedule => "schedule",
+            Self::Rollback => "rollback",
+            Self::Start => "start",
+            Self::Resync => "resync",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// A counter to add to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Count {
+    /// Frames that left.
+    Frames(FrameKind),
+    /// Frames that did not leave, by reason.
+    Faults(SendFault),
+    /// Frames tried once more.
+    Retries,
+    /// NICs that will not be announced.
+    Refusals,
+    /// Migrations that ended.
+    Migrations {
+        /// This host's part.
+        side: Side,
+        /// How the memory travelled.
+        mode: Mode,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Schedules that were cut short: the guest left, stopped or moved on.
+    SchedulesCut,
+    /// Guests that resumed before all stood ready.
+    StagedLate,
+    /// Connections to libvirt made after the first.
+    Reconnects,
+    /// Inputs lost in a full queue.
+    Drops(Queue),
+    /// Answers to a question that was asked in an earlier generation.
+    Stale,
+}
+
+/// A histogram to add to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Entry of our callback to return of the sending call, first frame of an announcement.
+    EventToWire(Cause),
+    /// QEMU's RESUME stamp to return of the sending call, first frame of the first round.
+    ResumeToWire,
+    /// How late after its due time a later round's first frame left.
+    RoundDelay,
+    /// Downtime as libvirt reports it.
+    Downtime,
+    /// From the question for the XML to frames that stand ready.
+    Staging,
+}

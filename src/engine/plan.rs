@@ -1,0 +1,63 @@
+//! What of a guest is to be announced: a pure function of its XML and the settings.
+
+use serde::{Deserialize, Serialize};
+
+use super::Policy;
+use crate::model::{Attachment, GuestDescription, GuestId, LinkName, MacAddr, Refusal};
+
+/// The NICs to stage, and those that are refused already by what the XML says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// NICs to resolve on this host, in document order.
+    pub nics: Vec<PlannedNic>,
+    /// NICs that will not be announced, by their index in the XML.
+    pub refused: Vec<(u16, Refusal)>,
+}
+
+/// One NIC to resolve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedNic {
+    /// Its index among the `<interface>`s of the XML.
+    pub index: u16,
+    /// The address to announce.
+    pub mac: MacAddr,
+    /// What it is plugged into.
+    pub attachment: Attachment,
+    /// The host's end of it.
+    pub target: LinkName,
+}
+
+/// Decides what of `guest` is to be announced under `policy`.
+#[must_use]
+pub fn plan(guest: GuestId, description: &GuestDescription, policy: &Policy) -> Plan {
+    let mut plan = Plan::default();
+    let excluded = policy.excludes(guest, &description.name);
+    for (index, interface) in description.interfaces.iter().enumerate() {
+        let Ok(index) = u16::try_from(index) else {
+            break;
+        };
+        let judged = if excluded {
+            Err(Refusal::Excluded)
+        } else {
+            judge(interface)
+        };
+        match judged {
+            Ok((mac, attachment, target)) => {
+                plan.nics.push(PlannedNic {
+                    index,
+                    mac,
+                    attachment,
+                    target,
+                });
+            }
+            Err(refusal) => plan.refused.push((index, refusal)),
+        }
+    }
+    plan
+}
+
+fn judge(interface: &crate::model::Interface) -> Result<(MacAddr, Attachment, LinkName), Refusal> {
+    let nic = interface.nic.clone()?;
+    let target = nic.target.ok_or(Refusal::NoTarget)?;
+    Ok((nic.mac, nic.attachment, target))
+}

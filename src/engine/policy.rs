@@ -1,0 +1,117 @@
+//! The engine's own settings.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Rounds;
+use crate::model::{GuestId, GuestName};
+
+/// Everything that the engine decides by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The schedule of an announcement.
+    pub rounds: Rounds,
+    /// Later announcements while the network is unproven, as times from RESUME.
+    pub extend: Vec<Duration>,
+    /// Frames that may leave by one uplink.
+    pub pacing: Pacing,
+    /// Per-guest exceptions, first match first.
+    pub guests: Vec<GuestRule>,
+}
+
+/// Token buckets of one uplink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pacing {
+    /// Frames a second, in the long run.
+    pub frames_per_second: u32,
+    /// Frames that may leave at once after silence.
+    pub burst: u32,
+    /// Frames a second, and at once, that only first frames of migrations may use.
+    pub reserve: u32,
+}
+
+impl Default for Pacing {
+    /// Below the 300 broadcast frames a second that the weakest switch CPUs take.
+    fn default() -> Self {
+        Self {
+            frames_per_second: 250,
+            burst: 50,
+            reserve: 100,
+        }
+    }
+}
+
+/// An exception for guests that match.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestRule {
+    /// A UUID, or a glob over the name with `*` and `?`.
+    pub pattern: String,
+    /// Whether such guests are announced.
+    pub announce: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let extend = [1_500, 3_000, 6_000, 12_000]
+            .map(Duration::from_millis)
+            .to_vec();
+        Self {
+            rounds: Rounds::default(),
+            extend,
+            pacing: Pacing::default(),
+            guests: Vec::new(),
+        }
+    }
+}
+
+impl Policy {
+    /// Whether the settings exclude this guest: the first rule that matches decides.
+    #[must_use]
+    pub fn excludes(&self, guest: GuestId, name: &GuestName) -> bool {
+        self.guests
+            .iter()
+            .find(|rule| rule.matches(guest, name))
+            .is_some_and(|rule| !rule.announce)
+    }
+}
+
+impl GuestRule {
+    fn matches(&self, guest: GuestId, name: &GuestName) -> bool {
+        match self.pattern.parse::<GuestId>() {
+            Ok(id) => id == guest,
+            Err(_) => glob(self.pattern.as_bytes(), name.as_str().as_bytes()),
+        }
+    }
+}
+
+/// Whether `text` matches `pattern`, where `*` stands for any octets and `?` for any one.
+/// Linear in the product of the lengths: after a mismatch only the latest `*` takes one more.
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at_pattern, mut at_text) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while at_text < text.len() {
+        match pattern.get(at_pattern) {
+            Some(b'*') => {
+                retry = Some((at_pattern + 1, at_text));
+                at_pattern += 1;
+            }
+            Some(&octet) if octet == b'?' || Some(&octet) == text.get(at_text) => {
+                at_pattern += 1;
+                at_text += 1;
+            }
+            Some(_) | None => {
+                let Some((after, from)) = retry else {
+                    return false;
+                };
+                retry = Some((after, from + 1));
+                at_pattern = after;
+                at_text = from + 1;
+            }
+        }
+    }
+    pattern.iter().skip(at_pattern).all(|&octet| octet == b'*')
+}
+
+#[cfg(test)]
+mod tests;

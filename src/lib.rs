@@ -1,0 +1,26 @@
+//! macmoved tells the network that a virtual machine has moved.
+//!
+//! The modules are layers, lowest first; imports go downward only (see ARCHITECTURE.md).
+
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod model;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod wire;
+
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod engine;
+
+pub mod config;
+pub mod sys;
+
+pub mod emit;
+pub mod listen;
+pub mod observe;
+
+pub mod metrics;
+
+pub mod control;
+
+pub mod daemon;
+
+pub mod cli;

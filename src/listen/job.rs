@@ -1,0 +1,1 @@
+//! job-completed parameters to figures.

@@ -1,0 +1,1 @@
+//! libvirt lifecycle events to engine words.

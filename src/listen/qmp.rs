@@ -1,0 +1,1 @@
+//! QMP events to engine words.

@@ -1,0 +1,1 @@
+//! Counters, histograms and gauges in the Prometheus text format.

@@ -1,0 +1,18 @@
+//! The words every layer shares: addresses, links, guests and time. Pure values, no behaviour
+//! beyond parsing and formatting.
+
+mod guest;
+mod link;
+mod mac;
+mod nic;
+mod outcome;
+mod time;
+mod vlan;
+
+pub use guest::{GuestDescription, GuestId, GuestName, ParseGuestIdError};
+pub use link::{Ifindex, LinkName, LinkState, ParseLinkNameError, PortState};
+pub use mac::{MacAddr, ParseMacError};
+pub use nic::{Attachment, Interface, Nic, Refusal, UnsupportedAttachment};
+pub use outcome::{FrameKind, Mode, Outcome, Phase, SendFault, Side};
+pub use time::{Instant, Timestamp};
+pub use vlan::{VlanId, VlanIdError};

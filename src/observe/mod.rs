@@ -1,0 +1,3 @@
+//! Watches the kernel: links now, forwarding entries later.
+
+pub mod links;

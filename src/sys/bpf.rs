@@ -1,0 +1,1 @@
+//! BPF programs through bpf(2).

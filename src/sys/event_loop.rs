@@ -1,0 +1,1 @@
+//! libvirt's event loop on one epoll.

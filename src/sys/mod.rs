@@ -1,0 +1,12 @@
+//! Thin, safe wrappers of Linux and libvirt calls; the only module with `unsafe`.
+#![expect(
+    unsafe_code,
+    reason = "every system call that std does not wrap lives here"
+)]
+
+pub mod bpf;
+pub mod clock;
+pub mod event_loop;
+pub mod netlink;
+pub mod packet;
+pub mod virt_events;

@@ -1,0 +1,1 @@
+//! A NETLINK_ROUTE socket for requests that were built beforehand.

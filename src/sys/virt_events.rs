@@ -1,0 +1,1 @@
+//! Sound registration of libvirt's callbacks.

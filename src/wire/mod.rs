@@ -1,0 +1,1 @@
+//! Bytes to values and back. Parsing never panics; emitting fills exactly its length.
