@@ -166,6 +166,12 @@ impl Engine {
         guests.chain(self.release_at).min()
     }
 
+    /// First frames of migrations that wait for pacing: what an end of the agent waits for.
+    #[must_use]
+    pub fn first_frames_waiting(&self) -> usize {
+        self.waiting.first_frames()
+    }
+
     /// A picture for people.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

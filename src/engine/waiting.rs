@@ -38,6 +38,10 @@ impl Waiting {
         self.first.len() + self.repeat.len()
     }
 
+    pub(crate) fn first_frames(&self) -> usize {
+        self.first.len()
+    }
+
     /// Walks the frames in the order in which they may leave, and drops those that `leave` takes.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Ticket, Class) -> bool) {
         self.first.retain(|ticket| keep(ticket, Class::First));
