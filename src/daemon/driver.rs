@@ -11,7 +11,7 @@ use super::narrate::narrate;
 use super::notify::Notifier;
 use super::plan_report;
 use super::record::Recorder;
-use crate::control::{Request, RequestFault};
+use crate::control::Request;
 use crate::emit::{Emitter, Prepared, Stager};
 use crate::engine::{Action, Engine, Event, Policy, Queue, Snapshot};
 use crate::listen::libvirt::Listener;
@@ -34,7 +34,12 @@ const CLOCK_SLIP: u64 = 100_000;
 #[derive(Debug)]
 pub enum Order {
     /// New settings.
-    Policy(Box<Policy>),
+    Reload {
+        /// What the engine decides by.
+        policy: Box<Policy>,
+        /// Whether frames are logged instead of sent.
+        dry_run: bool,
+    },
     /// Finish first frames and end.
     Stop,
 }
@@ -206,7 +211,10 @@ impl Driver {
 
     fn order(&mut self, order: Order) {
         match order {
-            Order::Policy(policy) => self.handle(Event::Policy(policy)),
+            Order::Reload { policy, dry_run } => {
+                self.parts.emitter.set_dry_run(dry_run);
+                self.handle(Event::Policy(policy));
+            }
             Order::Stop => self.stop_by = Some(clock::now() + LAST_FRAMES),
         }
     }
@@ -214,19 +222,14 @@ impl Driver {
     fn request(&mut self, request: Request) {
         match request {
             Request::Plan { guest, reply } => {
-                let found = self.parts.listener.find(&guest);
+                let (found, answer) = tokio::sync::oneshot::channel();
+                self.parts.listener.find(&guest, found);
                 let stager = self.parts.stager.clone();
                 let policy = self.parts.engine.policy().clone();
-                // Bounded by the requests that may be open at a time, and by libvirt's worker.
+                // As many at a time as the control socket has callers and libvirt's worker takes.
                 tokio::spawn(async move {
-                    let answer = match found.await {
-                        Ok(Ok((id, description))) => {
-                            Ok(plan_report::report(id, description, &policy, &stager).await)
-                        }
-                        Ok(Err(fault)) => Err(RequestFault::from(fault)),
-                        Err(_) => Err(RequestFault::Unavailable),
-                    };
-                    if reply.send(answer).is_err() {
+                    let report = plan_report::report(answer, &policy, &stager).await;
+                    if reply.send(report).is_err() {
                         tracing::debug!("the caller left before its plan was ready");
                     }
                 });

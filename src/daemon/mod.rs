@@ -11,6 +11,7 @@
 //! Nothing that may block or take long runs on the driver's thread: libvirt's calls have a worker
 //! thread, and scrapes and D-Bus callers are served by the main thread.
 
+mod arguments;
 mod driver;
 mod lock;
 mod logging;
@@ -20,4 +21,4 @@ mod plan_report;
 mod record;
 mod run;
 
-pub use run::{Options, RunError, run};
+pub use run::{RunError, main};
