@@ -40,7 +40,7 @@ pub enum ParseError {
     /// A protocol address length other than IPv4's.
     #[error("a protocol address of {0} octets is not IPv4's")]
     ProtocolLength(u8),
-    /// InARP (RFC 2390), which asks about circuits that Ethernet does not have.
+    /// Inverse ARP (RFC 2390), which asks about circuits that Ethernet does not have.
     #[error("operation {0} is inverse ARP, which is not spoken on Ethernet")]
     InverseArp(Opcode),
     /// RARP's operations under the ethertype of ARP.

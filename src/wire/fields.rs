@@ -45,15 +45,13 @@ impl Frame {
 
     /// Lengths and meanings up to the padding.
     fn meanings(&self) -> Vec<(usize, String)> {
+        let everybody = if self.destination.is_broadcast() {
+            " (everybody)"
+        } else {
+            ""
+        };
         let mut meanings = vec![
-            (
-                6,
-                address(
-                    "destination",
-                    self.destination.to_string(),
-                    self.destination.is_broadcast(),
-                ),
-            ),
+            (6, format!("destination {}{everybody}", self.destination)),
             (6, format!("source {}", self.source)),
         ];
         if let Some(vlan) = self.vlan {
@@ -67,14 +65,6 @@ impl Frame {
         meanings.push((2, format!("ethertype {name}")));
         meanings.extend(self.body.meanings());
         meanings
-    }
-}
-
-fn address(role: &str, text: String, everybody: bool) -> String {
-    if everybody {
-        format!("{role} {text} (everybody)")
-    } else {
-        format!("{role} {text}")
     }
 }
 
