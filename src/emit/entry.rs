@@ -20,8 +20,13 @@ use crate::sys::netlink::NetlinkSocket;
 const SEQUENCE: usize = 8;
 /// Where the payload of a message begins.
 const PAYLOAD: usize = 16;
-/// Where `ndm_ifindex` stands in the payload of a neighbour message (rtnetlink(7)).
+/// Where `ndm_ifindex`, `ndm_state` and `ndm_flags` stand in a neighbour message (rtnetlink(7)).
 const NDM_IFINDEX: usize = PAYLOAD + 4;
+const NDM_STATE: usize = PAYLOAD + 8;
+const NDM_FLAGS: usize = PAYLOAD + 10;
+
+/// `NTF_STICKY` (`include/uapi/linux/neighbour.h`).
+const NTF_STICKY: u8 = 0x40;
 
 /// Room for an answer: an acknowledgement with the request repeated, or one entry.
 const ANSWER: usize = 1024;
@@ -116,8 +121,12 @@ fn message(payload: RouteNetlinkMessage, flags: u16) -> Vec<u8> {
 enum Answer {
     /// `NLMSG_ERROR`, with 0 for success and otherwise a negated error number.
     Verdict(i32),
-    /// `RTM_NEWNEIGH`: the port behind which the address is.
-    Behind(u32),
+    /// `RTM_NEWNEIGH`: the address is behind this port.
+    Behind {
+        port: u32,
+        /// The entry is sticky or the bridge's own, so that no frame moves it.
+        pinned: bool,
+    },
 }
 
 /// Writes entries through a socket of its own.
@@ -149,10 +158,11 @@ impl EntryWriter {
             return Err(fault::of_errno(verdict.saturating_neg()));
         }
         match self.answer(self.sequence.wrapping_add(1))? {
-            Answer::Behind(port) if port == request.port.get() => Ok(()),
-            // A sticky entry: somebody decided that the address stays there.
-            Answer::Behind(_) => Err(SendFault::Refused),
+            Answer::Behind { port, .. } if port == request.port.get() => Ok(()),
+            // Somebody decided that the address stays there.
+            Answer::Behind { pinned: true, .. } => Err(SendFault::Refused),
             // Only a port outside LEARNING and FORWARDING swallows an entry.
+            Answer::Behind { pinned: false, .. } => Err(SendFault::NotForwarding),
             Answer::Verdict(verdict) if verdict == -libc::ENOENT => Err(SendFault::NotForwarding),
             Answer::Verdict(verdict) => Err(fault::of_errno(verdict.saturating_neg())),
         }
@@ -197,7 +207,15 @@ fn parse(datagram: &[u8], sequence: u32) -> Option<Answer> {
     }
     match kind {
         NLMSG_ERROR => Some(Answer::Verdict(word(PAYLOAD)?.cast_signed())),
-        libc::RTM_NEWNEIGH => Some(Answer::Behind(word(NDM_IFINDEX)?)),
+        libc::RTM_NEWNEIGH => {
+            let octets = datagram.get(NDM_STATE..NDM_FLAGS)?.try_into().ok()?;
+            let permanent = u16::from_ne_bytes(octets) & libc::NUD_PERMANENT != 0;
+            let sticky = datagram.get(NDM_FLAGS)? & NTF_STICKY != 0;
+            Some(Answer::Behind {
+                port: word(NDM_IFINDEX)?,
+                pinned: permanent || sticky,
+            })
+        }
         _ => None,
     }
 }
