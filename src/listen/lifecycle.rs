@@ -29,9 +29,7 @@ pub fn lifecycle(event: i32, detail: i32) -> Option<Lifecycle> {
         sys::VIR_DOMAIN_EVENT_RESUMED => match detail {
             Some(sys::VIR_DOMAIN_EVENT_RESUMED_MIGRATED) => Lifecycle::ResumedMigrated,
             Some(sys::VIR_DOMAIN_EVENT_RESUMED_POSTCOPY) => Lifecycle::ResumedPostcopy,
-            Some(sys::VIR_DOMAIN_EVENT_RESUMED_POSTCOPY_FAILED) => {
-                Lifecycle::ResumedPostcopyError
-            }
+            Some(sys::VIR_DOMAIN_EVENT_RESUMED_POSTCOPY_FAILED) => Lifecycle::ResumedPostcopyError,
             _ => Lifecycle::ResumedUnpaused,
         },
         sys::VIR_DOMAIN_EVENT_STOPPED => match detail {

@@ -137,8 +137,7 @@ impl Connection {
     pub fn domain(&self, guest: GuestId) -> Result<Domain, VirtError> {
         let octets = guest.octets();
         // SAFETY: `octets` are the 16 that libvirt reads; the connection is open.
-        let pointer =
-            unsafe { sys::virDomainLookupByUUID(self.as_ptr(), octets.as_ptr()) };
+        let pointer = unsafe { sys::virDomainLookupByUUID(self.as_ptr(), octets.as_ptr()) };
         Domain::own(pointer)
     }
 
@@ -195,9 +194,8 @@ impl Domain {
     pub fn state(&self) -> Result<(i32, i32), VirtError> {
         let (mut state, mut reason): (c_int, c_int) = (0, 0);
         // SAFETY: both integers live through the call; the domain is referenced.
-        let result = unsafe {
-            sys::virDomainGetState(self.as_ptr(), &raw mut state, &raw mut reason, 0)
-        };
+        let result =
+            unsafe { sys::virDomainGetState(self.as_ptr(), &raw mut state, &raw mut reason, 0) };
         if result < 0 {
             return Err(VirtError::last());
         }

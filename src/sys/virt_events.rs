@@ -118,7 +118,12 @@ impl Registration {
         // SAFETY: libvirt casts a generic callback back to the type of its event id before it
         // calls it, and this is the type of lifecycle events.
         let callback = unsafe { mem::transmute::<trampolines::Lifecycle, Generic>(callback) };
-        Self::domain_event(connection, sink, sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE, callback)
+        Self::domain_event(
+            connection,
+            sink,
+            sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+            callback,
+        )
     }
 
     /// Registers [`Sink::job_completed`] for every domain.

@@ -106,12 +106,22 @@ impl Epoll {
 
     pub(super) fn add_timer(&self, timer: &Timer) -> io::Result<()> {
         let interest = libc::EPOLLIN.cast_unsigned();
-        self.control(libc::EPOLL_CTL_ADD, timer.0.as_raw_fd(), interest, TIMER_TOKEN)
+        self.control(
+            libc::EPOLL_CTL_ADD,
+            timer.0.as_raw_fd(),
+            interest,
+            TIMER_TOKEN,
+        )
     }
 
     pub(super) fn add_wake(&self, wake: &Wake) -> io::Result<()> {
         let interest = libc::EPOLLIN.cast_unsigned();
-        self.control(libc::EPOLL_CTL_ADD, wake.0.as_raw_fd(), interest, WAKE_TOKEN)
+        self.control(
+            libc::EPOLL_CTL_ADD,
+            wake.0.as_raw_fd(),
+            interest,
+            WAKE_TOKEN,
+        )
     }
 
     /// Watches a descriptor. One that is watched already was closed and opened anew behind the
@@ -134,8 +144,7 @@ impl Epoll {
     fn control(&self, operation: libc::c_int, fd: RawFd, events: u32, u64: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events, u64 };
         // SAFETY: `event` lives through the call, which only reads it; a bad `fd` is an error.
-        let result =
-            unsafe { libc::epoll_ctl(self.0.as_raw_fd(), operation, fd, &raw mut event) };
+        let result = unsafe { libc::epoll_ctl(self.0.as_raw_fd(), operation, fd, &raw mut event) };
         check(result).map(drop)
     }
 
@@ -144,8 +153,7 @@ impl Epoll {
     pub(super) fn poll(&self, batch: &mut Batch) -> usize {
         let room = libc::c_int::try_from(batch.0.len()).unwrap_or(libc::c_int::MAX);
         // SAFETY: `batch` has room for `room` answers and is borrowed exclusively.
-        let ready =
-            unsafe { libc::epoll_wait(self.0.as_raw_fd(), batch.0.as_mut_ptr(), room, 0) };
+        let ready = unsafe { libc::epoll_wait(self.0.as_raw_fd(), batch.0.as_mut_ptr(), room, 0) };
         usize::try_from(ready).unwrap_or(0)
     }
 

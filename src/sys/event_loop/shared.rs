@@ -153,8 +153,11 @@ impl Shared {
         let mut state = self.lock();
         let opaque = Opaque(opaque);
         // SAFETY: the caller's promise is the same.
-        let added =
-            unsafe { state.handles.add(&self.epoll, fd, mask, callback, opaque, free) };
+        let added = unsafe {
+            state
+                .handles
+                .add(&self.epoll, fd, mask, callback, opaque, free)
+        };
         added.unwrap_or(-1)
     }
 
