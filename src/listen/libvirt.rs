@@ -98,7 +98,7 @@ impl Listener {
             sender: sender.clone(),
             stop: Arc::clone(&stop),
             generation: Generation::default(),
-            warned_of_monitor: false,
+            told_of_no_monitor: false,
         };
         let worker = thread::Builder::new()
             .name("libvirt".into())

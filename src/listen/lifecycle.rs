@@ -54,7 +54,9 @@ pub fn run_state(state: i32, reason: i32) -> RunState {
     let reason = u32::try_from(reason).ok();
     match u32::try_from(state) {
         Ok(sys::VIR_DOMAIN_RUNNING) => match reason {
-            Some(sys::VIR_DOMAIN_RUNNING_POSTCOPY) => RunState::RunningPostcopy,
+            Some(sys::VIR_DOMAIN_RUNNING_POSTCOPY | sys::VIR_DOMAIN_RUNNING_POSTCOPY_FAILED) => {
+                RunState::RunningPostcopy
+            }
             _ => RunState::Running,
         },
         // Its CPUs wait for IO.

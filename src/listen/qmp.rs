@@ -57,7 +57,7 @@ impl Qmp {
 }
 
 /// `MIGRATION`'s data. Borrowed: a status with an escape in it is none that QEMU has, and an error
-/// here.
+/// here. QEMU's data is flat; only skipping a nested member would allocate.
 #[derive(Deserialize)]
 struct Details<'a> {
     status: &'a str,

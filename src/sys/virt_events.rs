@@ -18,7 +18,6 @@ mod tests;
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem;
-use std::ptr;
 use std::sync::Arc;
 
 use virt::sys;
@@ -249,7 +248,7 @@ impl Drop for Registration {
 /// # Safety
 /// `text` must be null or a C string that is not written to for `'a`.
 unsafe fn text<'a>(text: *const std::ffi::c_char) -> Option<&'a CStr> {
-    if ptr::null() == text {
+    if text.is_null() {
         return None;
     }
     // SAFETY: it is not null, and the caller vouches for the rest.

@@ -24,13 +24,13 @@ pub(super) struct Session {
 impl Session {
     /// Opens a connection and registers for its events.
     ///
-    /// Lifecycle events are a must. Without the rest the agent is later or knows less, and says so:
-    /// `warn_of_monitor` is whether this is the first time.
+    /// Lifecycle events are a must. Without the rest the agent is later or knows less. That there
+    /// are no QEMU events is said aloud once: `told` is whether it has been.
     pub(super) fn open(
         uri: &CStr,
         settings: &Settings,
         sink: &Arc<dyn Sink>,
-        warn_of_monitor: bool,
+        told: &mut bool,
     ) -> Result<Self, VirtError> {
         let connection = Connection::open(uri, settings.access)?;
         let keepalive = settings.keepalive;
@@ -57,11 +57,14 @@ impl Session {
         if settings.access == Access::Full {
             match Registration::monitor(&session.connection, sink) {
                 Ok(registration) => session.registrations.push(registration),
-                Err(error) if warn_of_monitor => tracing::warn!(
-                    %error,
-                    "no QEMU events: announcements wait for libvirt's own, which come later",
-                ),
-                Err(error) => tracing::debug!(%error, "no QEMU events"),
+                Err(error) if *told => tracing::debug!(%error, "still no QEMU events"),
+                Err(error) => {
+                    tracing::warn!(
+                        %error,
+                        "no QEMU events: announcements wait for libvirt's own, which come later",
+                    );
+                    *told = true;
+                }
             }
         }
         Ok(session)

@@ -53,7 +53,7 @@ pub(super) struct Worker {
     pub(super) sender: SyncSender<Request>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) generation: Generation,
-    pub(super) warned_of_monitor: bool,
+    pub(super) told_of_no_monitor: bool,
 }
 
 impl Worker {
@@ -103,9 +103,8 @@ impl Worker {
             requests: self.sender.clone(),
         });
         self.inbox.begin(self.generation);
-        let warn_of_monitor = !self.warned_of_monitor;
-        let session = Session::open(&self.uri, &self.settings, &sink, warn_of_monitor)?;
-        self.warned_of_monitor = true;
+        let told = &mut self.told_of_no_monitor;
+        let session = Session::open(&self.uri, &self.settings, &sink, told)?;
         let guests = session.list()?;
         self.inbox.listed(self.generation, guests);
         Ok(session)

@@ -23,7 +23,7 @@ const HANGUP: c_int = sys::VIR_EVENT_HANDLE_HANGUP.cast_signed();
 
 #[derive(Debug, Default)]
 pub(super) struct Handles {
-    handles: BTreeMap<c_int, Handle>,
+    by_watch: BTreeMap<c_int, Handle>,
     interests: BTreeMap<RawFd, Interest>,
     last_watch: c_int,
     last_generation: u32,
@@ -70,7 +70,7 @@ impl HandleCall {
 }
 
 impl Handles {
-    /// Adds a handle and returns its watch number, or the fault of epoll_ctl(2).
+    /// Adds a handle and returns its watch number, or the fault of `epoll_ctl(2)`.
     ///
     /// # Safety
     /// `callback` and `free` must be callable with `opaque` on the thread that dispatches, until
@@ -93,16 +93,16 @@ impl Handles {
             free,
             opaque,
         };
-        self.handles.insert(watch, handle);
+        self.by_watch.insert(watch, handle);
         if let Err(error) = self.watch_fd(epoll, fd) {
-            self.handles.remove(&watch);
+            self.by_watch.remove(&watch);
             return Err(error);
         }
         Ok(watch)
     }
 
     pub(super) fn update(&mut self, epoll: &Epoll, watch: c_int, mask: c_int) -> io::Result<()> {
-        let Some(handle) = self.handles.get_mut(&watch) else {
+        let Some(handle) = self.by_watch.get_mut(&watch) else {
             return Ok(());
         };
         handle.mask = mask;
@@ -113,14 +113,14 @@ impl Handles {
     /// Removes a handle and says what is to be freed for it, between passes. The descriptor is
     /// let go of here: libvirt closes it right after.
     pub(super) fn remove(&mut self, epoll: &Epoll, watch: c_int) -> Option<Retired> {
-        let handle = self.handles.remove(&watch)?;
+        let handle = self.by_watch.remove(&watch)?;
         // A descriptor that is closed already is not watched any more, which is what is wanted.
         self.watch_fd(epoll, handle.fd).ok();
         Some(Retired::new(handle.free, handle.opaque))
     }
 
     pub(super) fn contains(&self, watch: c_int) -> bool {
-        self.handles.contains_key(&watch)
+        self.by_watch.contains_key(&watch)
     }
 
     /// Appends the calls that `events` of a descriptor ask for.
@@ -130,7 +130,7 @@ impl Handles {
             return;
         }
         let reported = to_libvirt(events);
-        for (&watch, handle) in &self.handles {
+        for (&watch, handle) in &self.by_watch {
             // Errors and hangups are reported whether asked for or not, as poll(2) does.
             let events = reported & (handle.mask | ERROR | HANGUP);
             if handle.fd == key.fd && handle.mask != 0 && events != 0 {
@@ -148,7 +148,7 @@ impl Handles {
     /// Makes epoll watch `fd` for the union of what its handles want.
     fn watch_fd(&mut self, epoll: &Epoll, fd: RawFd) -> io::Result<()> {
         let wanted = self
-            .handles
+            .by_watch
             .values()
             .filter(|handle| handle.fd == fd && handle.mask != 0)
             .map(|handle| to_epoll(handle.mask))
@@ -177,7 +177,7 @@ impl Handles {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> (usize, usize) {
-        (self.handles.len(), self.interests.len())
+        (self.by_watch.len(), self.interests.len())
     }
 }
 
