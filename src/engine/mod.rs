@@ -10,6 +10,7 @@ mod apply;
 mod event;
 mod guest;
 mod journal;
+mod outline;
 mod pacing;
 mod plan;
 mod policy;
@@ -27,6 +28,7 @@ pub use event::{
     DescribeFault, Event, GuestFacts, JobCompleted, Lifecycle, MigrationStatus, Queue, RunState,
     StagedFrame, Staging,
 };
+pub use outline::{Outline, OutlinedFrame, OutlinedGuest, OutlinedNic, StagedNic};
 pub use plan::{Plan, PlannedNic, plan};
 pub use policy::{GuestRule, Pacing, Policy};
 pub use rounds::Rounds;
