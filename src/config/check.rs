@@ -157,15 +157,11 @@ impl FromStr for Peer {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (address, port) = match text.parse::<IpAddr>() {
-            Ok(address) => (address, None),
-            Err(_) => {
-                let address: SocketAddr = text.parse().map_err(|_| ())?;
-                (
-                    address.ip(),
-                    Some(NonZeroU16::new(address.port()).ok_or(())?),
-                )
-            }
+        let (address, port) = if let Ok(address) = text.parse::<IpAddr>() {
+            (address, None)
+        } else {
+            let full: SocketAddr = text.parse().map_err(|_| ())?;
+            (full.ip(), Some(NonZeroU16::new(full.port()).ok_or(())?))
         };
         if address.is_multicast() || address.is_unspecified() {
             return Err(());

@@ -93,7 +93,11 @@ impl Document {
             match value {
                 DeValue::Table(table) => node = Node::Table(table),
                 DeValue::Array(array) => node = Node::List(array),
-                _ => break,
+                DeValue::String(_)
+                | DeValue::Integer(_)
+                | DeValue::Float(_)
+                | DeValue::Boolean(_)
+                | DeValue::Datetime(_) => break,
             }
         }
         position(&self.text, offset)

@@ -121,21 +121,17 @@ impl<'l> Blame<'l> {
     /// What serde refused: an unknown key, a missing key or a wrong type.
     pub(super) fn refused(&self, error: &Error) -> LoadConfigError {
         let mut path = error.path.join(".");
-        let (expected, found) = match &error.kind {
-            Kind::UnknownField(name, _) => {
-                let table = path
-                    .strip_suffix(name)
-                    .unwrap_or(&path)
-                    .trim_end_matches('.');
-                let expected = format!("one of {}", keys::names_in(&pattern(table)).join(", "));
-                path = joined(table, name);
-                (expected, format!("unknown key {}", quoted(name)))
-            }
-            Kind::MissingField(name) => {
-                path = joined(&path, name);
-                (rule_of(&path), "none".to_owned())
-            }
-            _ => (rule_of(&path), self.found(&path)),
+        let (expected, found) = if let Kind::UnknownField(name, _) = &error.kind {
+            let table = path.strip_suffix(name).unwrap_or(&path);
+            let table = table.trim_end_matches('.').to_owned();
+            path = joined(&table, name);
+            let expected = format!("one of {}", keys::names_in(&pattern(&table)).join(", "));
+            (expected, format!("unknown key {}", quoted(name)))
+        } else if let Kind::MissingField(name) = &error.kind {
+            path = joined(&path, name);
+            (rule_of(&path), "none".to_owned())
+        } else {
+            (rule_of(&path), self.found(&path))
         };
         self.at(&path, expected, found)
     }
@@ -157,7 +153,9 @@ impl<'l> Blame<'l> {
     pub(super) fn remark(&self, path: &str, remark: &str) -> String {
         match self.place(path) {
             Place::Default => format!("{}: {remark}", shown(path)),
-            place => format!("{place}: {}: {remark}", shown(path)),
+            place @ (Place::File(..) | Place::Named(_)) => {
+                format!("{place}: {}: {remark}", shown(path))
+            }
         }
     }
 
@@ -193,9 +191,9 @@ impl<'l> Blame<'l> {
 
     /// Follows `path` as far as it goes: whether to the end, and the last value on the way.
     fn descend(&self, path: &str) -> (bool, Option<Value>) {
-        let mut last: Option<Value> = None;
+        let mut reached: Option<Value> = None;
         for segment in path.split('.') {
-            let next = match &last {
+            let next = match &reached {
                 None => self.figment.find_value(segment).ok(),
                 Some(Value::Dict(_, table)) => table.get(segment).cloned(),
                 Some(Value::Array(_, list)) => {
@@ -205,11 +203,11 @@ impl<'l> Blame<'l> {
                 Some(_) => None,
             };
             let Some(next) = next else {
-                return (false, last);
+                return (false, reached);
             };
-            last = Some(next);
+            reached = Some(next);
         }
-        (true, last)
+        (true, reached)
     }
 }
 

@@ -69,4 +69,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, LoadConfigError> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test picks the rules that it is about"
+)]
 mod tests;
