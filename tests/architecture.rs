@@ -28,7 +28,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "control",
         ],
     ),
-    ("cli", &["model", "wire", "engine", "config", "listen", "control"]),
+    (
+        "cli",
+        &["model", "wire", "engine", "config", "listen", "control"],
+    ),
 ];
 
 /// Modules that must stay deterministic: no clock, no file, no socket, no task.

@@ -37,7 +37,10 @@ fn replay(path: &Path) -> usize {
     let text = fs::read_to_string(path).unwrap();
     let mut lines = text.lines();
     let header: Header = serde_json::from_str(lines.next().unwrap()).unwrap();
-    assert_eq!((header.format.as_str(), header.version), ("macmoved-recording", 1));
+    assert_eq!(
+        (header.format.as_str(), header.version),
+        ("macmoved-recording", 1)
+    );
     let mut engine = Engine::new(header.policy);
     let mut compared = 0;
     for (number, line) in (2..).zip(lines) {
@@ -57,7 +60,12 @@ fn replay(path: &Path) -> usize {
             }
         }
     }
-    assert_eq!(engine.poll_action(), None, "{}: more than was recorded", path.display());
+    assert_eq!(
+        engine.poll_action(),
+        None,
+        "{}: more than was recorded",
+        path.display()
+    );
     compared
 }
 
@@ -66,7 +74,11 @@ fn every_recording_replays_to_its_own_actions() {
     let mut scenarios = 0;
     for entry in fs::read_dir("tests/scenarios").unwrap() {
         let directory = entry.unwrap().path();
-        assert!(directory.join("about.txt").is_file(), "{}: no about.txt", directory.display());
+        assert!(
+            directory.join("about.txt").is_file(),
+            "{}: no about.txt",
+            directory.display()
+        );
         let compared = replay(&directory.join("recording.jsonl"));
         assert!(compared > 10, "{}: {compared} actions", directory.display());
         scenarios += 1;

@@ -32,7 +32,7 @@ const CLOCK_SLIP: u64 = 100_000;
 
 /// What the main thread tells the driver.
 #[derive(Debug)]
-pub enum Order {
+pub(super) enum Order {
     /// New settings.
     Reload {
         /// What the engine decides by.
@@ -46,32 +46,32 @@ pub enum Order {
 
 /// Everything the loop needs.
 #[derive(Debug)]
-pub struct Parts {
+pub(super) struct Parts {
     /// What decides.
-    pub engine: Engine,
+    pub(super) engine: Engine,
     /// What sends.
-    pub emitter: Emitter,
+    pub(super) emitter: Emitter,
     /// What resolves.
-    pub stager: Stager,
+    pub(super) stager: Stager,
     /// What hears libvirt.
-    pub listener: Listener,
+    pub(super) listener: Listener,
     /// What hears the kernel.
-    pub links: Links,
+    pub(super) links: Links,
     /// What counts.
-    pub metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     /// What writes everything down, if anything does.
-    pub recorder: Option<Recorder>,
+    pub(super) recorder: Option<Recorder>,
     /// Where pictures go.
-    pub snapshots: watch::Sender<Arc<Snapshot>>,
+    pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
     /// Where requests come from.
-    pub requests: mpsc::Receiver<Request>,
+    pub(super) requests: mpsc::Receiver<Request>,
     /// Where orders come from.
-    pub orders: mpsc::Receiver<Order>,
+    pub(super) orders: mpsc::Receiver<Order>,
     /// systemd.
-    pub notifier: Notifier,
+    pub(super) notifier: Notifier,
 }
 
-pub struct Driver {
+pub(super) struct Driver {
     parts: Parts,
     stagings: JoinSet<Prepared>,
     /// When the next snapshot is due; none while nothing changed.
@@ -82,7 +82,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    pub fn new(parts: Parts) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
         Self {
             parts,
             stagings: JoinSet::new(),
@@ -94,7 +94,7 @@ impl Driver {
     }
 
     /// Runs until told to stop.
-    pub async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         let mut watchdog = self.parts.notifier.watchdog_interval().map(ticks);
         self.check_clock();
         self.publish();
@@ -121,14 +121,16 @@ impl Driver {
     }
 
     fn is_over(&self) -> bool {
-        self.stop_by.is_some_and(|by| {
-            self.parts.engine.first_frames_waiting() == 0 || by <= clock::now()
-        })
+        self.stop_by
+            .is_some_and(|by| self.parts.engine.first_frames_waiting() == 0 || by <= clock::now())
     }
 
     fn deadline(&self) -> Option<Instant> {
         let engine = self.parts.engine.poll_timeout();
-        [engine, self.publish_at, self.stop_by].into_iter().flatten().min()
+        [engine, self.publish_at, self.stop_by]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn handle(&mut self, event: Event) {
@@ -153,7 +155,11 @@ impl Driver {
             if let Action::Send(ticket) = action {
                 let outcome = self.parts.emitter.fire(&ticket, clock::now());
                 let returned = clock::now();
-                let sent = Event::Sent { ticket, returned, outcome };
+                let sent = Event::Sent {
+                    ticket,
+                    returned,
+                    outcome,
+                };
                 if let Some(recorder) = &mut self.parts.recorder {
                     recorder.action(returned, Action::Send(ticket));
                     recorder.event(returned, sent.clone());
@@ -178,9 +184,14 @@ impl Driver {
                 self.check_clock();
                 self.parts.listener.describe(guest, generation);
             }
-            Action::Stage { guest, generation, plan } => {
+            Action::Stage {
+                guest,
+                generation,
+                plan,
+            } => {
                 let stager = self.parts.stager.clone();
-                self.stagings.spawn(async move { stager.stage(guest, generation, &plan).await });
+                self.stagings
+                    .spawn(async move { stager.stage(guest, generation, &plan).await });
             }
             Action::Unstage { guest } => self.parts.emitter.remove(guest),
             Action::Send(_)
@@ -263,7 +274,10 @@ impl Driver {
         if let Some(dropped) = self.parts.recorder.as_mut().map(Recorder::take_dropped)
             && dropped > 0
         {
-            self.handle(Event::Dropped { queue: Queue::Record, count: dropped });
+            self.handle(Event::Dropped {
+                queue: Queue::Record,
+                count: dropped,
+            });
         }
         let snapshot = Arc::new(self.parts.engine.snapshot());
         self.parts.metrics.observe(&snapshot);

@@ -21,11 +21,11 @@ pub enum LockError {
 
 /// Held as long as the agent runs.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "its being open is the lock")] UnixListener);
+pub(super) struct Lock(#[expect(dead_code, reason = "its being open is the lock")] UnixListener);
 
 impl Lock {
     /// Becomes the one agent of this network namespace.
-    pub fn take() -> Result<Self, LockError> {
+    pub(super) fn take() -> Result<Self, LockError> {
         let address = SocketAddr::from_abstract_name(NAME).map_err(LockError::Bind)?;
         match UnixListener::bind_addr(&address) {
             Ok(socket) => Ok(Self(socket)),

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 const FILTER: &str = "MACMOVED_LOG";
 
 /// Starts logging. Lines carry no time under systemd: the journal stamps them.
-pub fn start() {
+pub(super) fn start() {
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -21,4 +21,6 @@ mod plan_report;
 mod record;
 mod run;
 
+pub use lock::LockError;
+pub use record::StartRecordError;
 pub use run::{RunError, main};

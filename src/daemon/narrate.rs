@@ -6,10 +6,18 @@ use crate::engine::{Action, Count, Record};
 use crate::model::Outcome;
 
 /// Logs what an operator wants to read later.
-pub fn narrate(action: &Action) {
+pub(super) fn narrate(action: &Action) {
     match action {
-        Action::Reached { guest, phase, at: _ } => info!(%guest, %phase, "phase reached"),
-        Action::Refused { guest, nic, refusal } => {
+        Action::Reached {
+            guest,
+            phase,
+            at: _,
+        } => info!(%guest, %phase, "phase reached"),
+        Action::Refused {
+            guest,
+            nic,
+            refusal,
+        } => {
             warn!(%guest, nic, reason = %refusal, "interface is not announced");
         }
         Action::Finished(record) => finished(record),
@@ -41,7 +49,14 @@ pub fn narrate(action: &Action) {
 }
 
 fn finished(record: &Record) {
-    let Record { uuid, side, mode, outcome, measured, .. } = record;
+    let Record {
+        uuid,
+        side,
+        mode,
+        outcome,
+        measured,
+        ..
+    } = record;
     let milliseconds = |duration: Option<std::time::Duration>| {
         duration.map(|duration| duration.as_secs_f64() * 1e3)
     };

@@ -16,16 +16,18 @@ use crate::model::{GuestDescription, GuestId, Refusal};
 type Found = Result<(GuestId, GuestDescription), FindGuestError>;
 
 /// Stages the guest as if it arrived, and tells what came of it instead of sending.
-pub async fn report(
+pub(super) async fn report(
     found: oneshot::Receiver<Found>,
     policy: &Policy,
     stager: &Stager,
 ) -> Result<String, RequestFault> {
     let answer = found.await.map_err(|_| RequestFault::LibvirtUnavailable)?;
     let (guest, description) = answer.map_err(|fault| match fault {
-        FindGuestError::Unknown => RequestFault::UnknownGuest,
-        FindGuestError::Unavailable => RequestFault::LibvirtUnavailable,
-        FindGuestError::Malformed => RequestFault::Unreadable,
+        FindGuestError::NoSuchGuest => RequestFault::UnknownGuest,
+        FindGuestError::NotConnected | FindGuestError::Busy | FindGuestError::Libvirt(_) => {
+            RequestFault::LibvirtUnavailable
+        }
+        FindGuestError::Xml(_) => RequestFault::Unreadable,
     })?;
     let plan = plan(guest, &description, policy);
     let prepared = stager.stage(guest, 0, &plan).await;
@@ -48,12 +50,20 @@ fn outline(
         }
         staged(index, nic, prepared)
     });
-    Outline { guest: OutlinedGuest { name, uuid: Some(guest.to_string()) }, nics: nics.collect() }
+    Outline {
+        guest: OutlinedGuest {
+            name,
+            uuid: Some(guest.to_string()),
+        },
+        nics: nics.collect(),
+    }
 }
 
 fn refusal<'a>(index: u16, plan: &'a Plan, prepared: &'a Prepared) -> Option<&'a Refusal> {
     let mut refused = plan.refused.iter().chain(&prepared.staging.refused);
-    refused.find(|(nic, _)| *nic == index).map(|(_, refusal)| refusal)
+    refused
+        .find(|(nic, _)| *nic == index)
+        .map(|(_, refusal)| refusal)
 }
 
 fn staged(index: u16, nic: OutlinedNic, prepared: &Prepared) -> StagedNic {
@@ -62,7 +72,11 @@ fn staged(index: u16, nic: OutlinedNic, prepared: &Prepared) -> StagedNic {
     let frames = of_nic
         .map(|(frame, octets, way)| {
             route = Some(way.to_string());
-            OutlinedFrame { kind: frame.kind, vlan: frame.vlan, octets: hexadecimal(octets) }
+            OutlinedFrame {
+                kind: frame.kind,
+                vlan: frame.vlan,
+                octets: hexadecimal(octets),
+            }
         })
         .collect();
     let place = prepared.places().iter().find(|place| place.nic == index);
@@ -72,14 +86,21 @@ fn staged(index: u16, nic: OutlinedNic, prepared: &Prepared) -> StagedNic {
         route,
         port: place.map(|place| place.port.to_string()),
         bridge: place.map(|place| place.bridge.to_string()),
-        uplinks: place.iter().flat_map(|place| &place.uplinks).map(ToString::to_string).collect(),
+        uplinks: place
+            .iter()
+            .flat_map(|place| &place.uplinks)
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 
 fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
-        // Writing to a String cannot fail.
-        write!(text, "{octet:02x}").unwrap_or_default();
-        text
-    })
+    octets.iter().fold(
+        String::with_capacity(octets.len() * 2),
+        |mut text, octet| {
+            // Writing to a String cannot fail.
+            write!(text, "{octet:02x}").unwrap_or_default();
+            text
+        },
+    )
 }

@@ -58,17 +58,24 @@ enum Entry {
 
 /// Writes on a thread of its own, so that a slow disk holds up nothing.
 #[derive(Debug)]
-pub struct Recorder {
+pub(super) struct Recorder {
     lines: SyncSender<Line>,
     dropped: u64,
 }
 
 impl Recorder {
     /// Begins a recording in a new file, readable by its owner only: it names guests.
-    pub fn start(path: &Path, policy: &Policy) -> Result<Self, StartRecordError> {
-        let fail = |source| StartRecordError { path: path.to_owned(), source };
+    pub(super) fn start(path: &Path, policy: &Policy) -> Result<Self, StartRecordError> {
+        let fail = |source| StartRecordError {
+            path: path.to_owned(),
+            source,
+        };
         let mut file = BufWriter::new(create(path).map_err(fail)?);
-        let header = Header { format: "macmoved-recording", version: 1, policy };
+        let header = Header {
+            format: "macmoved-recording",
+            version: 1,
+            policy,
+        };
         write_line(&mut file, &header).map_err(fail)?;
         let (lines, queue) = sync_channel(LINES);
         thread::Builder::new()
@@ -79,22 +86,31 @@ impl Recorder {
     }
 
     /// Notes an input.
-    pub fn event(&mut self, at_ns: Instant, event: Event) {
-        self.line(Line { at_ns, entry: Entry::Event(event) });
+    pub(super) fn event(&mut self, at_ns: Instant, event: Event) {
+        self.line(Line {
+            at_ns,
+            entry: Entry::Event(event),
+        });
     }
 
     /// Notes an output.
-    pub fn action(&mut self, at_ns: Instant, action: Action) {
-        self.line(Line { at_ns, entry: Entry::Action(action) });
+    pub(super) fn action(&mut self, at_ns: Instant, action: Action) {
+        self.line(Line {
+            at_ns,
+            entry: Entry::Action(action),
+        });
     }
 
     /// Notes that time passed.
-    pub fn timeout(&mut self, at_ns: Instant) {
-        self.line(Line { at_ns, entry: Entry::Timeout });
+    pub(super) fn timeout(&mut self, at_ns: Instant) {
+        self.line(Line {
+            at_ns,
+            entry: Entry::Timeout,
+        });
     }
 
     /// Lines lost since the last call.
-    pub fn take_dropped(&mut self) -> u64 {
+    pub(super) fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)
     }
 
@@ -108,7 +124,12 @@ impl Recorder {
 
 fn create(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
+    File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 fn write_all(mut file: BufWriter<File>, queue: &Receiver<Line>) {

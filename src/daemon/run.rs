@@ -26,7 +26,7 @@ use crate::engine::{Engine, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings, StartListenerError};
 use crate::metrics::{Metrics, RegisterMetricsError};
 use crate::model::Timestamp;
-use crate::observe::links::{Links, WatchLinksError};
+use crate::observe::links::Links;
 use crate::sys::clock;
 
 /// Orders that wait for the driver: a reload and a stop. A third has to wait for room.
@@ -66,8 +66,8 @@ pub enum RunError {
     #[error("cannot open a netlink socket")]
     Stager(#[source] io::Error),
     /// The kernel does not tell of links.
-    #[error(transparent)]
-    Links(#[from] WatchLinksError),
+    #[error("cannot watch the links of this host")]
+    Links(#[source] io::Error),
     /// libvirt's client library does not work.
     #[error(transparent)]
     Listener(#[from] StartListenerError),
@@ -164,7 +164,10 @@ fn run(arguments: &Arguments) -> Result<(), RunError> {
 }
 
 fn load(arguments: &Arguments) -> Result<Loaded, LoadConfigError> {
-    config::load(&Sources::of_process(arguments.config.clone(), arguments.settings()))
+    config::load(&Sources::of_process(
+        arguments.config.clone(),
+        arguments.settings(),
+    ))
 }
 
 /// What the main thread keeps of a running agent.
@@ -184,7 +187,10 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     metrics.configure(config.dry_run, config.metrics.guest_labels);
     let http = TcpListener::bind(config.metrics.listen)
         .await
-        .map_err(|source| RunError::Http { address: config.metrics.listen, source })?;
+        .map_err(|source| RunError::Http {
+            address: config.metrics.listen,
+            source,
+        })?;
     let control = ControlSocket::bind(&config.control_socket).await?;
     let (snapshot_sender, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (facts_sender, facts) = watch::channel(Arc::new(facts(&config, warnings)));
@@ -211,8 +217,18 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         notifier: notifier.clone(),
     };
     let driver = start_driver(seed).await?;
-    let view = View { snapshot, facts, metrics: Arc::clone(&metrics) };
-    let agent = Agent { driver, orders, facts: facts_sender, metrics, notifier };
+    let view = View {
+        snapshot,
+        facts,
+        metrics: Arc::clone(&metrics),
+    };
+    let agent = Agent {
+        driver,
+        orders,
+        facts: facts_sender,
+        metrics,
+        notifier,
+    };
     agent.notifier.ready();
     info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
         listen = %config.metrics.listen, dry_run = config.dry_run, "macmoved runs");
@@ -257,20 +273,30 @@ impl Agent {
                 for warning in &warnings {
                     warn!("{warning}");
                 }
-                self.metrics.configure(config.dry_run, config.metrics.guest_labels);
+                self.metrics
+                    .configure(config.dry_run, config.metrics.guest_labels);
                 let dry_run = config.dry_run;
                 self.facts.send_modify(|before| {
                     let facts = facts(&config, warnings);
-                    *before = Arc::new(Facts { since: before.since, ..facts });
+                    *before = Arc::new(Facts {
+                        since: before.since,
+                        ..facts
+                    });
                 });
-                let order = Order::Reload { policy: Box::new(config.policy), dry_run };
+                let order = Order::Reload {
+                    policy: Box::new(config.policy),
+                    dry_run,
+                };
                 if self.orders.send(order).await.is_err() {
                     return Err(RunError::DriverGone);
                 }
                 info!("configuration reloaded; sockets, libvirt and uplinks keep to the old one");
             }
             Err(refusal) => {
-                error!("the configuration was not reloaded, the old one stays: {}", chain(&refusal));
+                error!(
+                    "the configuration was not reloaded, the old one stays: {}",
+                    chain(&refusal)
+                );
             }
         }
         self.notifier.ready();
@@ -319,7 +345,9 @@ async fn start_driver(seed: Seed) -> Result<JoinHandle<()>, RunError> {
 }
 
 fn drive(seed: Seed, started: oneshot::Sender<Result<(), RunError>>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     match runtime {
         Ok(runtime) => runtime.block_on(async {
             match assemble(seed) {
@@ -345,7 +373,7 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     let emitter = Emitter::open(seed.emit)?;
     let (stager, netlink) = emitter.stager().map_err(RunError::Stager)?;
     tokio::spawn(netlink);
-    let links = Links::watch()?;
+    let links = Links::open().map_err(RunError::Links)?;
     let listener = Listener::start(seed.listen)?;
     Ok(Driver::new(Parts {
         engine: seed.engine,

@@ -145,6 +145,11 @@ impl Emitter {
         Ok(())
     }
 
+    /// From here on frames are logged at the last point instead of sent, or sent again.
+    pub const fn set_dry_run(&mut self, dry_run: bool) {
+        self.transmitter.set_dry_run(dry_run);
+    }
+
     /// Whether a limit was reached, so that only first frames of migrations leave.
     #[must_use]
     pub const fn safe_mode(&self) -> bool {

@@ -29,13 +29,16 @@ const SIGNALS: [Signal; 11] = [
 
 /// Walks a story and returns the effects that are not nothing.
 fn walk(story: &[Signal]) -> (State, Vec<Effect>) {
-    story.iter().fold((State::Absent, Vec::new()), |(state, mut effects), &signal| {
-        let (next, effect) = state.step(signal);
-        if effect != Effect::None {
-            effects.push(effect);
-        }
-        (next, effects)
-    })
+    story.iter().fold(
+        (State::Absent, Vec::new()),
+        |(state, mut effects), &signal| {
+            let (next, effect) = state.step(signal);
+            if effect != Effect::None {
+                effects.push(effect);
+            }
+            (next, effects)
+        },
+    )
 }
 
 #[test]
@@ -43,7 +46,10 @@ fn a_precopy_arrival_is_announced_early_and_whole() {
     use Signal::{Complete, IncomingStarted, Run};
     let (state, effects) = walk(&[IncomingStarted, Complete, Run, Run]);
     assert_eq!(state, State::Running);
-    assert_eq!(effects, [Effect::BeginArrival, Effect::Early, Effect::Arrive]);
+    assert_eq!(
+        effects,
+        [Effect::BeginArrival, Effect::Early, Effect::Arrive]
+    );
 }
 
 #[test]
@@ -59,7 +65,10 @@ fn a_guest_that_arrives_paused_is_announced_when_it_runs() {
     use Signal::{Complete, IncomingStarted, Pause, Run};
     let (state, effects) = walk(&[IncomingStarted, Complete, Pause, Run]);
     assert_eq!(state, State::Running);
-    assert_eq!(effects, [Effect::BeginArrival, Effect::Early, Effect::Arrive]);
+    assert_eq!(
+        effects,
+        [Effect::BeginArrival, Effect::Early, Effect::Arrive]
+    );
 }
 
 #[test]
@@ -69,7 +78,12 @@ fn a_departure_is_a_switchover_and_an_end() {
     assert_eq!(state, State::Absent);
     assert_eq!(
         effects,
-        [Effect::Appear, Effect::BeginDeparture, Effect::Switchover, Effect::Depart]
+        [
+            Effect::Appear,
+            Effect::BeginDeparture,
+            Effect::Switchover,
+            Effect::Depart
+        ]
     );
 }
 
@@ -83,7 +97,13 @@ fn a_rollback_is_a_run_after_a_stop_in_the_same_migration() {
     ] {
         let (state, effects) = walk(story);
         assert_eq!(state, end);
-        assert_eq!(effects.iter().filter(|effect| **effect == Effect::Rollback).count(), 1);
+        assert_eq!(
+            effects
+                .iter()
+                .filter(|effect| **effect == Effect::Rollback)
+                .count(),
+            1
+        );
     }
     let (state, effects) = walk(&[Run, Setup, Broken, Run]);
     assert_eq!(state, State::Running);

@@ -28,16 +28,30 @@ fn precopy_gets_one_early_frame_and_five_rounds_from_resume() {
     assert_eq!(rounds[0].0, Round::Early);
     assert_eq!(rounds[1..], WHOLE);
     let record = record(&world);
-    assert_eq!((record.side, record.mode), (Side::Destination, Mode::Precopy));
+    assert_eq!(
+        (record.side, record.mode),
+        (Side::Destination, Mode::Precopy)
+    );
     assert_eq!(record.outcome, Outcome::Completed);
-    assert_eq!((record.measured.early_frames, record.measured.frames), (1, 5));
+    assert_eq!(
+        (record.measured.early_frames, record.measured.frames),
+        (1, 5)
+    );
     assert_eq!(record.measured.rounds, 5);
     let phases: Vec<_> = record.phases.iter().map(|noted| noted.phase).collect();
     assert_eq!(
         phases,
-        [Phase::Staged, Phase::Announced, Phase::Resumed, Phase::RoundsDone]
+        [
+            Phase::Staged,
+            Phase::Announced,
+            Phase::Resumed,
+            Phase::RoundsDone
+        ]
     );
-    assert!(world.engine.poll_timeout().is_none(), "nothing is left to do");
+    assert!(
+        world.engine.poll_timeout().is_none(),
+        "nothing is left to do"
+    );
 }
 
 #[test]
@@ -46,9 +60,17 @@ fn rounds_count_from_qemus_stamp_and_not_from_our_hearing_of_it() {
     world.says(1, Lifecycle::StartedMigrated);
     let stamp = world.now;
     world.wait(7);
-    world.event(Event::Resumed { guest: guest(1), at: world.now, stamp });
+    world.event(Event::Resumed {
+        guest: guest(1),
+        at: world.now,
+        stamp,
+    });
     world.wait(2_000);
-    let second = world.sent.iter().find(|sent| sent.ticket.round == Round::Scheduled(2)).unwrap();
+    let second = world
+        .sent
+        .iter()
+        .find(|sent| sent.ticket.round == Round::Scheduled(2))
+        .unwrap();
     assert_eq!(second.at.saturating_since(stamp).as_millis(), 50);
     let resume = world.actions.iter().find_map(|action| match action {
         Action::Measure(Measure::ResumeToWire, delay) => Some(*delay),
@@ -63,7 +85,11 @@ fn a_stamp_of_another_time_is_not_believed() {
     world.says(1, Lifecycle::StartedMigrated);
     world.wait(100);
     let stamp = Instant::from_nanos(5);
-    world.event(Event::Resumed { guest: guest(1), at: world.now, stamp });
+    world.event(Event::Resumed {
+        guest: guest(1),
+        at: world.now,
+        stamp,
+    });
     world.wait(2_000);
     assert_eq!(world.rounds(1), WHOLE);
 }
@@ -77,7 +103,12 @@ fn without_qmp_the_lifecycle_event_starts_the_rounds() {
     world.wait(2_000);
     assert_eq!(world.rounds(1), WHOLE);
     assert_eq!(record(&world).outcome, Outcome::Completed);
-    assert!(world.sent.iter().any(|sent| sent.ticket.cause == Cause::Lifecycle));
+    assert!(
+        world
+            .sent
+            .iter()
+            .any(|sent| sent.ticket.cause == Cause::Lifecycle)
+    );
 }
 
 #[test]
@@ -89,13 +120,19 @@ fn postcopy_is_announced_at_resume_and_ends_with_its_memory() {
     world.resume(1);
     world.says(1, Lifecycle::ResumedPostcopy);
     world.wait(1_500);
-    assert!(world.engine.snapshot().history.is_empty(), "memory still arrives");
+    assert!(
+        world.engine.snapshot().history.is_empty(),
+        "memory still arrives"
+    );
     world.migration(1, MigrationStatus::Completed);
     world.says(1, Lifecycle::ResumedMigrated);
     world.wait(2_000);
     assert_eq!(world.rounds(1), WHOLE, "no early frame, no second schedule");
     let record = record(&world);
-    assert_eq!((record.mode, record.outcome), (Mode::Postcopy, Outcome::Completed));
+    assert_eq!(
+        (record.mode, record.outcome),
+        (Mode::Postcopy, Outcome::Completed)
+    );
 }
 
 #[test]
@@ -106,7 +143,10 @@ fn a_guest_left_paused_gets_its_rounds_when_it_is_resumed() {
     world.migration(1, MigrationStatus::Completed);
     world.says(1, Lifecycle::SuspendedPaused);
     world.wait(3_600_000);
-    assert_eq!(world.rounds(1), [(Round::Early, world.sent[0].at.as_nanos().into_ms())]);
+    assert_eq!(
+        world.rounds(1),
+        [(Round::Early, world.sent[0].at.as_nanos().into_ms())]
+    );
     world.resume(1);
     world.says(1, Lifecycle::ResumedUnpaused);
     world.wait(2_000);
@@ -147,7 +187,12 @@ fn a_failed_arrival_is_silent_and_forgotten() {
     assert!(world.sent.is_empty());
     assert_eq!(record(&world).outcome, Outcome::Failed);
     assert!(world.engine.snapshot().guests.is_empty());
-    assert!(world.actions.iter().any(|action| matches!(action, Action::Unstage { .. })));
+    assert!(
+        world
+            .actions
+            .iter()
+            .any(|action| matches!(action, Action::Unstage { .. }))
+    );
 }
 
 #[test]
@@ -162,7 +207,11 @@ fn frames_wait_for_a_port_that_does_not_pass_them() {
     world.event(Event::Link(link(port(1, 0), false)));
     assert!(world.sent.is_empty());
     world.event(Event::Link(link(port(1, 0), true)));
-    assert_eq!(world.sent.len(), 1, "one frame for the network to learn from");
+    assert_eq!(
+        world.sent.len(),
+        1,
+        "one frame for the network to learn from"
+    );
     let record = record(&world);
     assert_eq!(record.outcome, Outcome::Completed);
     assert_eq!(record.measured.lost_frames, 4, "the four later rounds");
@@ -175,7 +224,10 @@ fn a_port_that_never_opens_is_given_up_and_told() {
     world.arrive(1);
     world.wait(120_000);
     let record = record(&world);
-    assert_eq!((record.measured.frames, record.measured.early_frames), (0, 0));
+    assert_eq!(
+        (record.measured.frames, record.measured.early_frames),
+        (0, 0)
+    );
     assert_eq!(record.measured.lost_frames, 6);
     assert!(world.engine.poll_timeout().is_none());
 }
@@ -188,7 +240,11 @@ fn a_full_queue_is_tried_again() {
     world.wait(6);
     world.fault = None;
     world.wait(2_000);
-    assert_eq!(world.rounds(1).len(), 6 - 1, "the early frame's time is past");
+    assert_eq!(
+        world.rounds(1).len(),
+        6 - 1,
+        "the early frame's time is past"
+    );
     assert!(world.actions.contains(&Action::Count(Count::Retries, 1)));
 }
 
@@ -210,7 +266,10 @@ fn a_guest_that_came_while_libvirt_was_away_gets_one_round() {
     world.wait(2_000);
     let rounds: Vec<_> = world.sent.iter().map(|sent| sent.ticket).collect();
     assert_eq!(rounds.len(), 1);
-    assert_eq!((rounds[0].guest, rounds[0].cause), (guest(1), Cause::Resync));
+    assert_eq!(
+        (rounds[0].guest, rounds[0].cause),
+        (guest(1), Cause::Resync)
+    );
     assert!(world.actions.contains(&Action::Count(Count::Reconnects, 1)));
     assert!(world.engine.snapshot().libvirt.resynced);
 }

@@ -32,14 +32,25 @@ fn a_departure_is_silent_and_recorded_with_its_downtime() {
         downtime_ms: Some(42),
         elapsed_ms: Some(560),
     };
-    world.event(Event::JobCompleted { guest: guest(1), job });
+    world.event(Event::JobCompleted {
+        guest: guest(1),
+        job,
+    });
     world.wait(5_000);
     assert!(world.sent.is_empty());
     let snapshot = world.engine.snapshot();
     let record = &snapshot.history[0];
-    assert_eq!((record.side, record.outcome), (Side::Source, Outcome::Completed));
+    assert_eq!(
+        (record.side, record.outcome),
+        (Side::Source, Outcome::Completed)
+    );
     assert_eq!(record.measured.downtime.unwrap().as_millis(), 42);
-    assert!(record.phases.iter().any(|noted| noted.phase == Phase::Switchover));
+    assert!(
+        record
+            .phases
+            .iter()
+            .any(|noted| noted.phase == Phase::Switchover)
+    );
     assert!(snapshot.guests.is_empty());
 }
 
@@ -51,7 +62,10 @@ fn a_departure_ends_without_figures_too() {
     world.wait(999);
     assert!(world.engine.snapshot().history.is_empty());
     world.wait(2);
-    assert_eq!(world.engine.snapshot().history[0].outcome, Outcome::Completed);
+    assert_eq!(
+        world.engine.snapshot().history[0].outcome,
+        Outcome::Completed
+    );
     assert!(world.engine.poll_timeout().is_none());
 }
 
@@ -72,7 +86,10 @@ fn a_rollback_is_announced_here_at_once() {
     assert_eq!(world.rounds(1).len(), 5);
     assert!(world.sent[0].ticket.cause == Cause::Rollback);
     let record = &world.engine.snapshot().history[0];
-    assert_eq!((record.outcome, record.measured.frames), (Outcome::RolledBack, 5));
+    assert_eq!(
+        (record.outcome, record.measured.frames),
+        (Outcome::RolledBack, 5)
+    );
 }
 
 #[test]
@@ -91,10 +108,17 @@ fn an_operators_suspend_in_mid_copy_is_announced_and_the_migration_goes_on() {
     let before = world.sent.len();
     world.wait(1_000);
     assert_eq!(world.sent.len(), before, "nothing leaves a stopped source");
-    assert!(world.actions.contains(&Action::Count(Count::SchedulesCut, 1)));
+    assert!(
+        world
+            .actions
+            .contains(&Action::Count(Count::SchedulesCut, 1))
+    );
     world.says(1, Lifecycle::StoppedMigrated);
     world.wait(2_000);
-    assert_eq!(world.engine.snapshot().history[0].outcome, Outcome::Completed);
+    assert_eq!(
+        world.engine.snapshot().history[0].outcome,
+        Outcome::Completed
+    );
 }
 
 #[test]
@@ -117,11 +141,23 @@ fn a_guest_that_leaves_within_its_schedule_takes_the_rest_of_it_along() {
     world.wait(150);
     world.stop(1);
     world.wait(2_000);
-    let rounds: Vec<_> = world.rounds(1).into_iter().map(|(round, _)| round).collect();
-    let expected =
-        [Round::Early, Round::Scheduled(1), Round::Scheduled(2), Round::Scheduled(3)];
+    let rounds: Vec<_> = world
+        .rounds(1)
+        .into_iter()
+        .map(|(round, _)| round)
+        .collect();
+    let expected = [
+        Round::Early,
+        Round::Scheduled(1),
+        Round::Scheduled(2),
+        Round::Scheduled(3),
+    ];
     assert_eq!(rounds, expected);
-    assert!(world.actions.contains(&Action::Count(Count::SchedulesCut, 1)));
+    assert!(
+        world
+            .actions
+            .contains(&Action::Count(Count::SchedulesCut, 1))
+    );
     let snapshot = world.engine.snapshot();
     assert_eq!(snapshot.history.len(), 1);
     assert_eq!(snapshot.history[0].side, Side::Destination);
@@ -129,7 +165,10 @@ fn a_guest_that_leaves_within_its_schedule_takes_the_rest_of_it_along() {
     world.resume(1);
     world.wait(2_000);
     assert_eq!(world.sent.last().unwrap().ticket.round, Round::Scheduled(5));
-    assert_eq!(world.engine.snapshot().history[0].outcome, Outcome::RolledBack);
+    assert_eq!(
+        world.engine.snapshot().history[0].outcome,
+        Outcome::RolledBack
+    );
 }
 
 #[test]
@@ -140,7 +179,10 @@ fn libvirt_11s_extra_shutdown_changes_nothing() {
     world.says(1, Lifecycle::Shutdown);
     world.says(1, Lifecycle::StoppedMigrated);
     world.wait(2_000);
-    assert_eq!(world.engine.snapshot().history[0].outcome, Outcome::Completed);
+    assert_eq!(
+        world.engine.snapshot().history[0].outcome,
+        Outcome::Completed
+    );
 }
 
 #[test]
@@ -162,5 +204,10 @@ fn a_started_guest_gets_one_round() {
     world.wait(2_000);
     assert_eq!(world.sent.len(), 1);
     assert_eq!(world.sent[0].ticket.cause, Cause::Start);
-    assert!(world.actions.iter().any(|action| matches!(action, Action::Unstage { .. })));
+    assert!(
+        world
+            .actions
+            .iter()
+            .any(|action| matches!(action, Action::Unstage { .. }))
+    );
 }

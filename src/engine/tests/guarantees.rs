@@ -94,8 +94,14 @@ fn take(world: &mut World, step: Step) {
             world.event(Event::LibvirtConnected);
         }
         Step::Listed(state) => {
-            let facts = |who| GuestFacts { guest: guest(who), name: GuestName::default(), state };
-            world.event(Event::Listed { guests: vec![facts(1), facts(2)] });
+            let facts = |who| GuestFacts {
+                guest: guest(who),
+                name: GuestName::default(),
+                state,
+            };
+            world.event(Event::Listed {
+                guests: vec![facts(1), facts(2)],
+            });
         }
     }
 }
@@ -103,7 +109,11 @@ fn take(world: &mut World, step: Step) {
 /// A frame speaks for a guest that is here: arriving whole, or running.
 fn check(world: &World, before: usize) {
     for sent in &world.sent[before..] {
-        let state = world.engine.guests.get(&sent.ticket.guest).map(|guest| guest.state);
+        let state = world
+            .engine
+            .guests
+            .get(&sent.ticket.guest)
+            .map(|guest| guest.state);
         match sent.ticket.round {
             Round::Early => assert!(state.is_some_and(State::awaits_run), "{sent:?} {state:?}"),
             Round::Scheduled(_) | Round::Single => {

@@ -2,8 +2,15 @@ use super::world::{World, guest};
 use crate::engine::{Lifecycle, MigrationStatus, Pacing, Policy, Round};
 
 fn slow() -> Policy {
-    let pacing = Pacing { frames_per_second: 20, burst: 1, reserve: 100 };
-    Policy { pacing, ..Policy::default() }
+    let pacing = Pacing {
+        frames_per_second: 20,
+        burst: 1,
+        reserve: 100,
+    };
+    Policy {
+        pacing,
+        ..Policy::default()
+    }
 }
 
 #[test]
@@ -41,10 +48,17 @@ fn an_eleventh_migration_waits_behind_no_repeat() {
     }
     world.says(11, Lifecycle::StartedMigrated);
     world.wait(220);
-    assert!(world.engine.snapshot().waiting_frames > 0, "repeats are waiting");
+    assert!(
+        world.engine.snapshot().waiting_frames > 0,
+        "repeats are waiting"
+    );
     let at = world.now;
     world.resume(11);
-    let first = world.sent.iter().find(|sent| sent.ticket.guest == guest(11)).unwrap();
+    let first = world
+        .sent
+        .iter()
+        .find(|sent| sent.ticket.guest == guest(11))
+        .unwrap();
     assert_eq!(first.at, at);
     world.wait(10_000);
     assert_eq!(world.rounds(11).len(), 5);

@@ -73,20 +73,37 @@ impl World {
     }
 
     pub(crate) fn says(&mut self, number: u8, change: Lifecycle) {
-        self.event(Event::Lifecycle { guest: guest(number), at: self.now, change });
+        self.event(Event::Lifecycle {
+            guest: guest(number),
+            at: self.now,
+            change,
+        });
     }
 
     pub(crate) fn migration(&mut self, number: u8, status: MigrationStatus) {
         let (at, stamp) = (self.now, self.now);
-        self.event(Event::Migration { guest: guest(number), at, stamp, status });
+        self.event(Event::Migration {
+            guest: guest(number),
+            at,
+            stamp,
+            status,
+        });
     }
 
     pub(crate) fn resume(&mut self, number: u8) {
-        self.event(Event::Resumed { guest: guest(number), at: self.now, stamp: self.now });
+        self.event(Event::Resumed {
+            guest: guest(number),
+            at: self.now,
+            stamp: self.now,
+        });
     }
 
     pub(crate) fn stop(&mut self, number: u8) {
-        self.event(Event::Stopped { guest: guest(number), at: self.now, stamp: self.now });
+        self.event(Event::Stopped {
+            guest: guest(number),
+            at: self.now,
+            stamp: self.now,
+        });
     }
 
     /// A guest arrives by pre-copy and runs.
@@ -107,7 +124,9 @@ impl World {
             self.engine.handle_timeout(self.now);
             self.drain();
             assert!(
-                self.engine.poll_timeout().is_none_or(|next| next > self.now),
+                self.engine
+                    .poll_timeout()
+                    .is_none_or(|next| next > self.now),
                 "a timeout that was handled is asked for again"
             );
         }
@@ -117,18 +136,30 @@ impl World {
     pub(crate) fn finish_stagings(&mut self) {
         for (id, generation, nics) in std::mem::take(&mut self.stagings) {
             let staging = Self::staging(id, nics);
-            self.event(Event::Staged { guest: id, generation, staging });
+            self.event(Event::Staged {
+                guest: id,
+                generation,
+                staging,
+            });
         }
     }
 
     pub(crate) fn rounds(&self, number: u8) -> Vec<(Round, u128)> {
-        let of_guest = self.sent.iter().filter(|sent| sent.ticket.guest == guest(number));
+        let of_guest = self
+            .sent
+            .iter()
+            .filter(|sent| sent.ticket.guest == guest(number));
         let start = of_guest
             .clone()
             .find(|sent| sent.ticket.round == Round::Scheduled(1))
             .map_or(Instant::ZERO, |sent| sent.at);
         of_guest
-            .map(|sent| (sent.ticket.round, sent.at.saturating_since(start).as_millis()))
+            .map(|sent| {
+                (
+                    sent.ticket.round,
+                    sent.at.saturating_since(start).as_millis(),
+                )
+            })
             .collect()
     }
 
@@ -140,10 +171,18 @@ impl World {
                     let outcome = Ok(self.description(guest));
                     self.engine.handle_event(
                         self.now,
-                        Event::Described { guest, generation, outcome },
+                        Event::Described {
+                            guest,
+                            generation,
+                            outcome,
+                        },
                     );
                 }
-                Action::Stage { guest, generation, plan } => {
+                Action::Stage {
+                    guest,
+                    generation,
+                    plan,
+                } => {
                     self.stagings.push((guest, generation, plan.nics.len()));
                     if !self.slow {
                         self.finish_stagings();
@@ -163,10 +202,20 @@ impl World {
     fn send(&mut self, ticket: Ticket) {
         let outcome = self.fault.map_or(Ok(()), Err);
         if outcome.is_ok() {
-            self.sent.push(Sent { at: self.now, ticket });
+            self.sent.push(Sent {
+                at: self.now,
+                ticket,
+            });
         }
         let returned = self.now + SEND;
-        self.engine.handle_event(returned, Event::Sent { ticket, returned, outcome });
+        self.engine.handle_event(
+            returned,
+            Event::Sent {
+                ticket,
+                returned,
+                outcome,
+            },
+        );
     }
 
     fn description(&self, id: GuestId) -> GuestDescription {
@@ -186,7 +235,11 @@ impl World {
             })
             .collect();
         let name = GuestName::new(format!("guest-{}", id.octets()[0]));
-        GuestDescription { uuid: Some(id), name, interfaces }
+        GuestDescription {
+            uuid: Some(id),
+            name,
+            interfaces,
+        }
     }
 
     fn staging(id: GuestId, nics: usize) -> Staging {
@@ -200,6 +253,9 @@ impl World {
                 uplinks: vec![Ifindex::new(2).unwrap()],
             })
             .collect();
-        Staging { frames, refused: Vec::new() }
+        Staging {
+            frames,
+            refused: Vec::new(),
+        }
     }
 }

@@ -100,7 +100,7 @@ impl Session {
         };
         let domain = self.connection.domain(guest).map_err(fault)?;
         let xml = domain.xml().map_err(fault)?;
-        domain_xml::parse(&xml).map_err(|error| {
+        domain_xml::parse(xml.as_bytes()).map_err(|error| {
             tracing::warn!(%guest, %error, "a guest's XML cannot be read");
             DescribeFault::Malformed
         })
@@ -119,7 +119,7 @@ impl Session {
             (None, None) => return Err(FindGuestError::NoSuchGuest),
         }?;
         let guest = domain.id()?;
-        let description = domain_xml::parse(&domain.xml()?)?;
+        let description = domain_xml::parse(domain.xml()?.as_bytes())?;
         Ok((guest, description))
     }
 }
