@@ -140,14 +140,19 @@ impl Driver {
         }
         self.parts.engine.handle_event(now, event);
         self.act();
+        self.touch();
     }
 
     fn timeout(&mut self) {
         let now = clock::now();
-        if let Some(recorder) = &mut self.parts.recorder {
-            recorder.timeout(now);
+        // The timer also wakes for snapshots.
+        if self.parts.engine.poll_timeout().is_some_and(|at| at <= now) {
+            if let Some(recorder) = &mut self.parts.recorder {
+                recorder.timeout(now);
+            }
+            self.parts.engine.handle_timeout(now);
+            self.touch();
         }
-        self.parts.engine.handle_timeout(now);
     }
 
     fn act(&mut self) {
@@ -168,7 +173,6 @@ impl Driver {
             } else {
                 self.carry_out(action);
             }
-            self.touch();
         }
     }
 

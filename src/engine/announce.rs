@@ -428,8 +428,11 @@ impl Engine {
         if !guest.is_idle() {
             return;
         }
-        if guest.last_round.is_some_and(is_scheduled) {
-            let at = guest.last_sent;
+        let at = guest.last_sent;
+        if guest
+            .journal_mut()
+            .is_some_and(|journal| journal.measured.frames > 0)
+        {
             self.reach(id, Phase::RoundsDone, at);
         }
         self.close_arrival_when_done(id);
@@ -445,8 +448,4 @@ impl Engine {
 
 const fn is_first(round: Round) -> bool {
     matches!(round, Round::Early | Round::Scheduled(1) | Round::Single)
-}
-
-const fn is_scheduled(round: Round) -> bool {
-    matches!(round, Round::Scheduled(_))
 }
