@@ -1,1 +1,3 @@
 //! How the outside looks in and asks: D-Bus on a private socket, and HTTP.
+
+pub mod client;
