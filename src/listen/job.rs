@@ -9,7 +9,10 @@ use crate::sys::virt_events::Value;
 const MIGRATION_OUT: i64 = sys::VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT as i64;
 
 /// The figures among a job's parameters. One that is missing, or of another type than libvirt
-/// documents, stays as it is by default.
+/// documents, is unknown.
+///
+/// Only backups say whether they succeeded. A migration's event comes from libvirt's confirm phase
+/// and only where the guest has arrived, so a job that says nothing is a success.
 pub fn job_completed<'a>(params: impl Iterator<Item = (&'a [u8], Value<'a>)>) -> JobCompleted {
     let (operation, success) = (
         sys::VIR_DOMAIN_JOB_OPERATION.to_bytes(),
@@ -19,7 +22,10 @@ pub fn job_completed<'a>(params: impl Iterator<Item = (&'a [u8], Value<'a>)>) ->
         sys::VIR_DOMAIN_JOB_DOWNTIME.to_bytes(),
         sys::VIR_DOMAIN_JOB_TIME_ELAPSED.to_bytes(),
     );
-    let mut job = JobCompleted::default();
+    let mut job = JobCompleted {
+        success: true,
+        ..JobCompleted::default()
+    };
     for (name, value) in params {
         match value {
             Value::Signed(number) if name == operation => {

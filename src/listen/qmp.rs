@@ -26,14 +26,10 @@ impl Qmp {
     /// A `MIGRATION` whose status cannot be read has the status [`MigrationStatus::Other`].
     #[must_use]
     pub fn read(name: &[u8], details: Option<&[u8]>) -> Option<Self> {
+        use MigrationStatus::Other;
+
         match name {
-            b"MIGRATION" => Some(Self::Migration(details.map_or(
-                MigrationStatus::Other,
-                |details| {
-                    serde_json::from_slice::<Details<'_>>(details)
-                        .map_or(MigrationStatus::Other, |details| status(details.status))
-                },
-            ))),
+            b"MIGRATION" => Some(Self::Migration(details.map_or(Other, migration_status))),
             b"STOP" => Some(Self::Stop),
             b"RESUME" => Some(Self::Resume),
             _ => None,
@@ -63,21 +59,38 @@ struct Details<'a> {
     status: &'a str,
 }
 
+/// The status in a `MIGRATION`'s data.
+fn migration_status(details: &[u8]) -> MigrationStatus {
+    // What libvirt prints, octet for octet; it costs microseconds less than reading JSON, and the
+    // first frame waits for it.
+    let plain = details
+        .strip_prefix(br#"{"status":""#)
+        .and_then(|rest| rest.strip_suffix(br#""}"#))
+        .map(status);
+    match plain {
+        Some(status) if status != MigrationStatus::Other => status,
+        Some(_) | None => serde_json::from_slice::<Details<'_>>(details)
+            .map_or(MigrationStatus::Other, |details| {
+                status(details.status.as_bytes())
+            }),
+    }
+}
+
 /// `MigrationStatus` of `qapi/migration.json`.
-fn status(word: &str) -> MigrationStatus {
+fn status(word: &[u8]) -> MigrationStatus {
     match word {
-        "setup" => MigrationStatus::Setup,
-        "active" => MigrationStatus::Active,
-        "pre-switchover" => MigrationStatus::PreSwitchover,
-        "device" => MigrationStatus::Device,
-        "postcopy-active" => MigrationStatus::PostcopyActive,
-        "postcopy-paused" => MigrationStatus::PostcopyPaused,
+        b"setup" => MigrationStatus::Setup,
+        b"active" => MigrationStatus::Active,
+        b"pre-switchover" => MigrationStatus::PreSwitchover,
+        b"device" => MigrationStatus::Device,
+        b"postcopy-active" => MigrationStatus::PostcopyActive,
+        b"postcopy-paused" => MigrationStatus::PostcopyPaused,
         // QEMU 9.1 split the first step of a recovery off.
-        "postcopy-recover" | "postcopy-recover-setup" => MigrationStatus::PostcopyRecover,
-        "completed" => MigrationStatus::Completed,
-        "failed" => MigrationStatus::Failed,
-        "cancelling" => MigrationStatus::Cancelling,
-        "cancelled" => MigrationStatus::Cancelled,
+        b"postcopy-recover" | b"postcopy-recover-setup" => MigrationStatus::PostcopyRecover,
+        b"completed" => MigrationStatus::Completed,
+        b"failed" => MigrationStatus::Failed,
+        b"cancelling" => MigrationStatus::Cancelling,
+        b"cancelled" => MigrationStatus::Cancelled,
         _ => MigrationStatus::Other,
     }
 }

@@ -15,7 +15,6 @@ fn an_outgoing_migrations_figures_are_read() {
         ("downtime", Value::Unsigned(37)),
         ("downtime_net", Value::Unsigned(2)),
         ("memory_total", Value::Unsigned(96 << 20)),
-        ("success", Value::Boolean(true)),
     ]);
     assert_eq!(
         job,
@@ -37,8 +36,20 @@ fn other_jobs_are_no_outgoing_migration() {
 }
 
 #[test]
+fn a_job_that_says_it_failed_did() {
+    assert!(!read(&[("success", Value::Boolean(false))]).success);
+    assert!(read(&[("success", Value::Boolean(true))]).success);
+}
+
+#[test]
 fn what_is_missing_or_of_another_type_is_not_made_up() {
-    assert_eq!(read(&[]), JobCompleted::default());
+    let unknown = JobCompleted {
+        migration_out: false,
+        success: true,
+        downtime_ms: None,
+        elapsed_ms: None,
+    };
+    assert_eq!(read(&[]), unknown);
     let job = read(&[
         ("operation", Value::Unsigned(5)),
         ("success", Value::Signed(1)),
@@ -46,5 +57,5 @@ fn what_is_missing_or_of_another_type_is_not_made_up() {
         ("time_elapsed", Value::Double(1.0)),
         ("errmsg", Value::Text(c"operation aborted")),
     ]);
-    assert_eq!(job, JobCompleted::default());
+    assert_eq!(job, unknown);
 }

@@ -31,6 +31,8 @@ fn every_status_of_qemu_has_its_word() {
     for (word, status) in table {
         let details = format!("{{\"status\":\"{word}\"}}");
         assert_eq!(migration(&details), Some(Qmp::Migration(status)), "{word}");
+        let spaced = format!("{{ \"status\": \"{word}\" }}");
+        assert_eq!(migration(&spaced), Some(Qmp::Migration(status)), "{word}");
     }
 }
 
