@@ -170,5 +170,8 @@ async fn a_caller_that_never_reads_is_dropped() {
     let (sent, ()) = tokio::join!(caller.write_all(request), conversation);
     sent.unwrap();
     let waited = start.elapsed();
-    assert!(waited >= TIGHT.lifetime && waited < 10 * TIGHT.lifetime, "{waited:?}");
+    assert!(
+        waited >= TIGHT.lifetime && waited < 10 * TIGHT.lifetime,
+        "{waited:?}"
+    );
 }
