@@ -73,15 +73,21 @@ impl Client {
     /// When it is not running, the caller is not allowed, or it does not answer.
     pub async fn connect(socket: &Path) -> Result<Self, ConnectError> {
         let path = || socket.to_owned();
-        let io = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+        let io = |source: io::Error| {
+            let kind = source.kind();
+            if matches!(
+                kind,
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) {
                 ConnectError::NotRunning { path: path() }
+            } else if kind == io::ErrorKind::PermissionDenied {
+                ConnectError::Denied { path: path() }
+            } else {
+                ConnectError::Io {
+                    path: path(),
+                    source,
+                }
             }
-            io::ErrorKind::PermissionDenied => ConnectError::Denied { path: path() },
-            _ => ConnectError::Io {
-                path: path(),
-                source,
-            },
         };
         let stream = UnixStream::connect(socket).await.map_err(io)?;
         let stream = stream.into_std().map_err(io)?;

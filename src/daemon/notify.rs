@@ -7,6 +7,7 @@ use sd_notify::NotifyState;
 /// Tells the service manager how things stand. Without `NOTIFY_SOCKET` it says nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Notifier {
+    present: bool,
     watchdog: Option<Duration>,
 }
 
@@ -15,6 +16,7 @@ impl Notifier {
     #[must_use]
     pub fn from_environment() -> Self {
         Self {
+            present: std::env::var_os("NOTIFY_SOCKET").is_some(),
             watchdog: sd_notify::watchdog_enabled(),
         }
     }
@@ -60,7 +62,9 @@ impl Notifier {
     }
 
     fn say(self, words: &[NotifyState<'_>]) {
-        if let Err(error) = sd_notify::notify(words) {
+        if self.present
+            && let Err(error) = sd_notify::notify(words)
+        {
             tracing::debug!(%error, "the service manager does not listen");
         }
     }

@@ -130,13 +130,13 @@ fn each_measure_adds_to_one_histogram_of_its_own() {
 fn every_declared_metric_is_touched() {
     let metrics = metrics();
     let before = series(&metrics);
-    every_count()
-        .iter()
-        .for_each(|&count| metrics.apply(&Action::Count(count, 1)));
+    for count in every_count() {
+        metrics.apply(&Action::Count(count, 1));
+    }
     let duration = Duration::from_millis(1);
-    every_measure()
-        .iter()
-        .for_each(|&measure| metrics.apply(&Action::Measure(measure, duration)));
+    for measure in every_measure() {
+        metrics.apply(&Action::Measure(measure, duration));
+    }
     metrics.observe(&snapshot());
     metrics.configure(true, true);
     let after = series(&metrics);

@@ -222,7 +222,7 @@ async fn names_on_the_wire_are_those_that_are_promised() {
         )
         .await
         .unwrap();
-    let version: zbus::zvariant::OwnedValue = version.body().deserialize().unwrap();
+    let version: zbus::OwnedVariant = version.body().deserialize().unwrap();
     assert_eq!(String::try_from(version).unwrap(), "1.2.3");
     let fault: zbus::Error = connection
         .call_method(None::<&str>, PATH, Some(INTERFACE), "Reboot", &())
@@ -230,10 +230,7 @@ async fn names_on_the_wire_are_those_that_are_promised() {
         .unwrap_err();
     assert!(fault.to_string().contains("UnknownMethod"), "{fault}");
     let fault = AgentFault::Busy(String::new());
-    assert_eq!(
-        zbus::DBusError::name(&fault).as_str(),
-        "org.macmoved.Error.Busy"
-    );
+    assert_eq!(DBusError::name(&fault).as_str(), "org.macmoved.Error.Busy");
 }
 
 #[tokio::test]
