@@ -18,6 +18,9 @@ LAB_MIGRATION_NET=203.0.113
 export LAB_DIR LAB_CACHE LC_ALL=C.UTF-8 TZ=UTC
 PATH=$PATH:/usr/sbin:/sbin
 
+# No command of a script here fails unheard.
+trap 'printf "%s: line %s failed: %s\n" "${0##*/}" "$LINENO" "$BASH_COMMAND" >&2' ERR
+
 fail() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
   exit 1
