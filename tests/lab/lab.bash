@@ -26,6 +26,20 @@ fail() {
   exit 1
 }
 
+# Makes LAB_CACHE for the repository's owner, whose target/ it is in.
+make_cache() {
+  local target=${LAB_CACHE%/*}
+  if [[ ! -e $target ]]; then
+    mkdir -p "$target"
+    chown --reference="$REPO" "$target"
+  fi
+  mkdir -p "$LAB_CACHE"
+}
+# Gives all in it to that owner.
+hand_over_cache() {
+  [[ ! -e $LAB_CACHE ]] || chown -R --reference="$REPO" "$LAB_CACHE"
+}
+
 # The pid that place $1 lives by: `fabric`, `peer`, `a`, `b` or `c`.
 place_pid() {
   [[ -r $LAB_DIR/$1/pid ]] || fail "there is no $1 in $LAB_DIR; tests/lab/up makes a lab"

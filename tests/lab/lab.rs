@@ -50,7 +50,8 @@ impl Guest {
 
     /// With options of `tests/lab/guest`.
     pub(crate) fn with(mut self, options: &[&str]) -> Self {
-        self.options.extend(options.iter().map(|&option| option.to_owned()));
+        self.options
+            .extend(options.iter().map(|&option| option.to_owned()));
         self
     }
 
@@ -85,8 +86,7 @@ impl Lab {
             evidence,
             _only: only,
         };
-        let (hosts, owner) = (hosts.to_string(), process::id().to_string());
-        lab.run("up", &["--hosts", &hosts, "--owner", &owner]);
+        lab.run("up", &["--hosts", &hosts.to_string()]);
         lab
     }
 
@@ -122,7 +122,12 @@ impl Lab {
     pub(crate) fn agent(&self, host: &str, configuration: &str, options: &[&str]) {
         let file = self.dir.join(format!("{host}.toml"));
         fs::write(&file, configuration).expect("the lab's directory can be written to");
-        let mut words = vec![host, "start", "--config", file.to_str().expect("a plain path")];
+        let mut words = vec![
+            host,
+            "start",
+            "--config",
+            file.to_str().expect("a plain path"),
+        ];
         words.extend(options);
         self.run("agent", &words);
     }
@@ -132,7 +137,13 @@ impl Lab {
         let seconds = interval.as_secs_f64().to_string();
         let mut ping = self
             .command("host")
-            .args(["peer", "sh", "-c", "echo $$; exec ping -q -i \"$0\" \"$1\" >/dev/null", &seconds])
+            .args([
+                "peer",
+                "sh",
+                "-c",
+                "echo $$; exec ping -q -i \"$0\" \"$1\" >/dev/null",
+                &seconds,
+            ])
             .arg(guest.address(nic))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -140,9 +151,15 @@ impl Lab {
             .expect("the peer can be asked");
         let output = ping.stdout.take().expect("it is piped");
         let mut pid = String::new();
-        BufReader::new(output).read_line(&mut pid).expect("the shell says its pid");
+        BufReader::new(output)
+            .read_line(&mut pid)
+            .expect("the shell says its pid");
         let pid = pid.trim().to_owned();
-        Calls { lab: self, ping, pid }
+        Calls {
+            lab: self,
+            ping,
+            pid,
+        }
     }
 
     /// Records what happens while `scene` plays, and reads it.
@@ -179,6 +196,9 @@ impl Lab {
         let lab = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
         let mut command = Command::new(lab.join(name.as_ref()));
         command.env("LAB_DIR", &self.dir);
+        if env::var_os("LAB_OWNER").is_none() {
+            command.env("LAB_OWNER", process::id().to_string());
+        }
         command.env("MACMOVED", env!("CARGO_BIN_EXE_macmoved"));
         command
     }
@@ -215,6 +235,8 @@ pub(crate) fn pause(millis: u64) {
 
 fn cache() -> PathBuf {
     // CARGO_TARGET_TMPDIR is `tmp` in the target directory.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a directory in target");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("a directory in target");
     target.join("lab")
 }

@@ -7,9 +7,7 @@ use std::fmt;
 
 use macmoved::model::MacAddr;
 
-use crate::evidence::{
-    Evidence, Frame, Migration, Place, RARP, Stamp, fabric_port, guest_mac,
-};
+use crate::evidence::{Evidence, Frame, Migration, Place, RARP, Stamp, fabric_port, guest_mac};
 
 /// What a capture is held to.
 #[derive(Clone, Debug)]
@@ -80,7 +78,13 @@ impl Rule {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "invariant {} ({:?}): {}", self.rule.number(), self.rule, self.what)
+        write!(
+            f,
+            "invariant {} ({:?}): {}",
+            self.rule.number(),
+            self.rule,
+            self.what
+        )
     }
 }
 
@@ -124,7 +128,11 @@ pub(crate) fn announcement(mac: MacAddr) -> Vec<u8> {
 /// Every violation, migration by migration.
 pub(crate) fn judge(evidence: &Evidence, expect: &Expect) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for migration in evidence.migrations.iter().filter(|migration| migration.succeeded) {
+    for migration in evidence
+        .migrations
+        .iter()
+        .filter(|migration| migration.succeeded)
+    {
         for nic in evidence.nics(migration.guest) {
             let case = Case {
                 evidence,
@@ -157,10 +165,15 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn violation(&self, rule: Rule, what: &str) -> Violation {
-        let Migration { guest, from, to, .. } = self.migration;
+        let Migration {
+            guest, from, to, ..
+        } = self.migration;
         Violation {
             rule,
-            what: format!("guest {guest}, NIC {}, from {from} to {to}: {what}", self.nic),
+            what: format!(
+                "guest {guest}, NIC {}, from {from} to {to}: {what}",
+                self.nic
+            ),
         }
     }
 
@@ -178,7 +191,11 @@ impl Case<'_> {
     /// Every frame of the guest's MAC in the migration's span.
     fn frames(&self) -> impl Iterator<Item = &Frame> {
         let mac = guest_mac(self.nic, self.migration.guest);
-        let of_mac = self.evidence.frames.iter().filter(move |frame| frame.source == mac);
+        let of_mac = self
+            .evidence
+            .frames
+            .iter()
+            .filter(move |frame| frame.source == mac);
         of_mac.filter(|frame| self.migration.span.contains(&frame.at))
     }
 
@@ -188,8 +205,16 @@ impl Case<'_> {
         let (uplink, bridge) = (format!("up{}", self.nic), format!("br{}", self.nic));
         match &frame.place {
             Place::Port(port) => *port == fabric_port(host, self.nic),
-            Place::Link { host: at, link, out } => {
-                let sends = if *link == uplink || *link == bridge { *out } else { !*out };
+            Place::Link {
+                host: at,
+                link,
+                out,
+            } => {
+                let sends = if *link == uplink || *link == bridge {
+                    *out
+                } else {
+                    !*out
+                };
                 at == host && sends && link != "lo"
             }
         }
@@ -220,15 +245,19 @@ impl Case<'_> {
 
     /// When the guest was whole at the destination, or, in post-copy before that, ran there.
     fn arrived(&self) -> Option<Stamp> {
-        let Migration { completed, resumed, .. } = self.migration;
+        let Migration {
+            completed, resumed, ..
+        } = self.migration;
         [*completed, *resumed].into_iter().flatten().min()
     }
 
     fn rounds(&self) -> Vec<Violation> {
         let resumed = self.migration.resumed;
         let before_resume = |frame: &&&Frame| resumed.is_none_or(|resumed| frame.at < resumed);
-        let (early, mut rest): (Vec<&Frame>, Vec<&Frame>) =
-            self.announced.iter().partition(|frame| before_resume(&frame));
+        let (early, mut rest): (Vec<&Frame>, Vec<&Frame>) = self
+            .announced
+            .iter()
+            .partition(|frame| before_resume(&frame));
         let mut violations = Vec::new();
         for frame in early.iter().skip(self.expect.early) {
             let what = format!("one early announcement too many: {}", self.frame(frame));
@@ -306,9 +335,7 @@ impl Case<'_> {
         let others = self.evidence.migrations.iter().filter(|other| {
             other.guest != self.migration.guest && fabric_port(&other.to, self.nic) == port
         });
-        let repeats = others.flat_map(|other| {
-            self.evidence.announcements(other, self.nic).skip(1)
-        });
+        let repeats = others.flat_map(|other| self.evidence.announcements(other, self.nic).skip(1));
         repeats
             .filter(|repeat| {
                 repeat.at < first.at && repeat.at.ms_after(due) > self.expect.tolerance
@@ -325,7 +352,12 @@ impl Case<'_> {
 /// frames of strangers.
 fn unasked(evidence: &Evidence) -> Vec<Violation> {
     let guests: Vec<_> = (0..2)
-        .flat_map(|nic| evidence.guests.keys().map(move |&number| guest_mac(nic, number)))
+        .flat_map(|nic| {
+            evidence
+                .guests
+                .keys()
+                .map(move |&number| guest_mac(nic, number))
+        })
         .collect();
     let asked = |frame: &Frame| {
         evidence.migrations.iter().any(|migration| {
@@ -358,8 +390,12 @@ fn paced(evidence: &Evidence, expect: &Expect) -> Vec<Violation> {
     let Some(pacing) = expect.pacing else {
         return Vec::new();
     };
-    let announcements = evidence.frames.iter().filter(|frame| frame.ethertype == RARP);
-    let mut ports: std::collections::BTreeMap<&str, Vec<&Frame>> = std::collections::BTreeMap::new();
+    let announcements = evidence
+        .frames
+        .iter()
+        .filter(|frame| frame.ethertype == RARP);
+    let mut ports: std::collections::BTreeMap<&str, Vec<&Frame>> =
+        std::collections::BTreeMap::new();
     for frame in announcements {
         if let Place::Port(port) = &frame.place {
             ports.entry(port).or_default().push(frame);

@@ -33,12 +33,18 @@ fn without_an_agent_a_silent_guest_is_dark() {
     });
     assert_kept(&evidence, &Expect::silence());
     let migration = &evidence.migrations[0];
-    assert!(migration.resumed.is_some(), "the guest runs at the destination");
+    assert!(
+        migration.resumed.is_some(),
+        "the guest runs at the destination"
+    );
     let figures = Figures::of(&evidence, migration, 0);
     assert_eq!(figures.stop_to_relearned, None, "nothing taught the fabric");
     let (requests, lost) = calls_since_stop(&evidence);
     assert!(requests > 100, "{requests} calls");
-    assert_eq!(lost, requests, "calls since the guest stopped that found no answer");
+    assert_eq!(
+        lost, requests,
+        "calls since the guest stopped that found no answer"
+    );
 }
 
 #[test]
@@ -52,10 +58,11 @@ fn qemu_announces_in_these_octets_at_these_times() {
             pause(1_200);
         }
     });
-    // A guest that is resumed late has QEMU's rounds late: its timer runs from the completion.
+    // QEMU counts from the completion, however long RESUME then takes; its late first round is due
+    // at RESUME.
     let expect = Expect {
         early: 0,
-        tolerance: 50.0,
+        tolerance: 1_000.0,
         ..Expect::default()
     };
     assert_kept(&evidence, &expect);
@@ -84,14 +91,32 @@ fn a_packet_socket_on_bridge_or_uplink_alone_black_holes() {
             drop(calls);
         });
         let figures = Figures::of(&evidence, &evidence.migrations[0], 0);
-        assert!(figures.stop_to_relearned.is_some(), "{link}: the fabric learned: {figures:?}");
-        assert_eq!(figures.stop_to_destination_learned, None, "{link}: the bridge did not");
+        assert!(
+            figures.stop_to_relearned.is_some(),
+            "{link}: the fabric learned: {figures:?}"
+        );
+        assert_eq!(
+            figures.stop_to_destination_learned, None,
+            "{link}: the bridge did not"
+        );
         let (requests, lost) = calls_since_stop(&evidence);
         assert!(requests > 50, "{link}: {requests} calls");
         assert_eq!(lost, requests, "{link}: calls that found no answer");
 
         // With the bridge's own entry put right, the same network delivers.
-        lab.host("b", &["bridge", "fdb", "replace", &mac.to_string(), "dev", "vnet0", "master", "dynamic"]);
+        lab.host(
+            "b",
+            &[
+                "bridge",
+                "fdb",
+                "replace",
+                &mac.to_string(),
+                "dev",
+                "vnet0",
+                "master",
+                "dynamic",
+            ],
+        );
         lab.host("peer", &["ping", "-c", "1", "-W", "1", &guest.address(0)]);
     }
 }

@@ -25,7 +25,10 @@ pub(crate) struct Stamp(pub(crate) i64);
 impl Stamp {
     /// Milliseconds from `earlier` to this; negative where this is the earlier one.
     pub(crate) fn ms_after(self, earlier: Self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "spans of minutes, to the microsecond")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "spans of minutes, to the microsecond"
+        )]
         let nanos = (self.0 - earlier.0) as f64;
         nanos / 1e6
     }
@@ -138,7 +141,9 @@ impl Evidence {
 
         let mut guests = BTreeMap::new();
         for path in list(&dir.join("guests"))? {
-            let number = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+            let number = path
+                .file_name()
+                .and_then(|name| name.to_str()?.parse().ok());
             let number = number.ok_or_else(|| ReadEvidenceError::Name(path.clone()))?;
             guests.insert(number, read_text(&path)?);
         }
@@ -226,7 +231,11 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, ReadEvidenceError> {
         source,
     };
     let entries: io::Result<Vec<_>> = fs::read_dir(dir).map_err(failed)?.collect();
-    let mut paths: Vec<_> = entries.map_err(failed)?.iter().map(fs::DirEntry::path).collect();
+    let mut paths: Vec<_> = entries
+        .map_err(failed)?
+        .iter()
+        .map(fs::DirEntry::path)
+        .collect();
     paths.sort();
     Ok(paths)
 }
