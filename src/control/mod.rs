@@ -1,1 +1,35 @@
 //! How the outside looks in and asks: D-Bus on a private socket, and HTTP.
+//!
+//! ```text
+//!  watch<Snapshot> --+             +--> http    anyone who reaches the port: metrics and health
+//!  watch<Facts> -----+--> View ----+
+//!  Metrics ----------+             +--> dbus    root: status, guests, history, plan
+//!                                        |
+//!  driver <---- mpsc<Request> -----------+
+//! ```
+//!
+//! Reading never waits for the driver and cannot hold it up. Whatever needs the driver is a
+//! [`Request`] in a bounded queue.
+
+pub mod client;
+pub mod dbus;
+pub mod http;
+
+mod request;
+mod socket;
+mod status;
+mod view;
+
+pub use dbus::AgentFault;
+pub use request::{REQUESTS, Request, RequestFault};
+pub use socket::{BindControlSocketError, ControlSocket};
+pub use status::{DropCount, FaultCount, GuestCounts, MigrationCount, Status};
+pub use view::{Facts, View};
+
+/// The interface on D-Bus; its number rises when a method changes its meaning.
+pub const INTERFACE: &str = "org.macmoved.Agent1";
+/// The one object that has it.
+pub const PATH: &str = "/org/macmoved/Agent1";
+
+#[cfg(test)]
+mod fixture;

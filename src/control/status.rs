@@ -1,0 +1,141 @@
+//! The answer to "how is it?".
+
+use serde::{Deserialize, Serialize};
+
+use super::View;
+use crate::engine::{GuestPhase, GuestView, LibvirtView, Queue};
+use crate::model::{Mode, Outcome, SendFault, Side, Timestamp};
+
+/// The agent in a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// When it started, as nanoseconds since the Unix epoch.
+    pub since_ns: Timestamp,
+    /// Whether it sends and changes nothing.
+    pub dry_run: bool,
+    /// How much of libvirt it uses.
+    pub access: String,
+    /// The connection to libvirt.
+    pub libvirt: LibvirtView,
+    /// How many guests stand where.
+    pub guests: GuestCounts,
+    /// Frames that wait for pacing.
+    pub waiting_frames: u64,
+    /// Migrations since the start; ways of ending that did not occur are left out.
+    pub migrations: Vec<MigrationCount>,
+    /// Frames that did not leave, by reason; only those that occurred.
+    pub faults: Vec<FaultCount>,
+    /// Inputs lost, by queue; only those that occurred.
+    pub drops: Vec<DropCount>,
+    /// What the operator should know of the settings.
+    pub warnings: Vec<String>,
+}
+
+/// Guests by where they stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestCounts {
+    /// They run.
+    pub running: u64,
+    /// They are paused.
+    pub paused: u64,
+    /// They arrive.
+    pub incoming: u64,
+    /// They arrived and are not resumed.
+    pub arrived_paused: u64,
+    /// Their rounds go out.
+    pub announcing: u64,
+    /// They leave.
+    pub outgoing: u64,
+    /// They leave and were stopped here.
+    pub switched_over: u64,
+}
+
+/// Migrations that ended in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MigrationCount {
+    /// This host's part.
+    pub side: Side,
+    /// How the memory travelled.
+    pub mode: Mode,
+    /// How they ended.
+    pub outcome: Outcome,
+    /// How many.
+    pub count: u64,
+}
+
+/// Frames that did not leave for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultCount {
+    /// Why.
+    pub reason: SendFault,
+    /// How many.
+    pub count: u64,
+}
+
+/// Inputs lost in one queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropCount {
+    /// Which.
+    pub queue: Queue,
+    /// How many.
+    pub count: u64,
+}
+
+impl Status {
+    /// The status as `view` has it at this moment.
+    #[must_use]
+    pub fn of(view: &View) -> Self {
+        let (snapshot, facts) = (view.snapshot(), view.facts());
+        let migrations = view
+            .metrics
+            .migrations()
+            .map(|((side, mode, outcome), count)| MigrationCount {
+                side,
+                mode,
+                outcome,
+                count,
+            });
+        let faults = view
+            .metrics
+            .frame_errors()
+            .map(|(reason, count)| FaultCount { reason, count });
+        let drops = view
+            .metrics
+            .drops()
+            .map(|(queue, count)| DropCount { queue, count });
+        Self {
+            version: facts.version.clone(),
+            since_ns: facts.since,
+            dry_run: facts.dry_run,
+            access: facts.access.clone(),
+            libvirt: snapshot.libvirt,
+            guests: GuestCounts::of(&snapshot.guests),
+            waiting_frames: snapshot.waiting_frames,
+            migrations: migrations.filter(|ended| ended.count > 0).collect(),
+            faults: faults.filter(|fault| fault.count > 0).collect(),
+            drops: drops.filter(|dropped| dropped.count > 0).collect(),
+            warnings: facts.warnings.clone(),
+        }
+    }
+}
+
+impl GuestCounts {
+    fn of(guests: &[GuestView]) -> Self {
+        let mut counts = Self::default();
+        for guest in guests {
+            let count = match guest.phase {
+                GuestPhase::Running => &mut counts.running,
+                GuestPhase::Paused => &mut counts.paused,
+                GuestPhase::Incoming => &mut counts.incoming,
+                GuestPhase::ArrivedPaused => &mut counts.arrived_paused,
+                GuestPhase::Announcing => &mut counts.announcing,
+                GuestPhase::Outgoing => &mut counts.outgoing,
+                GuestPhase::SwitchedOver => &mut counts.switched_over,
+            };
+            *count += 1;
+        }
+        counts
+    }
+}
