@@ -12,12 +12,12 @@ use serde::de::DeserializeOwned;
 use super::failure::Failure;
 use super::guests::GuestsText;
 use super::history::HistoryText;
-use super::plan::{Plan, StagedNic};
 use super::plan_text::PlanText;
-use super::status::{Status, StatusText};
+use super::status::StatusText;
 use super::{clock, output};
+use crate::control::Status;
 use crate::control::client::{CallError, Client};
-use crate::engine::{GuestView, Record};
+use crate::engine::{GuestView, Outline, Record, StagedNic};
 
 /// A question waits for nothing on the network; after this the agent is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ pub(super) fn history(socket: &Path, limit: u32, json: bool) -> Result<(), Failu
 
 pub(super) fn plan(socket: &Path, guest: &str, json: bool) -> Result<(), Failure> {
     let answer = ask(socket, async |agent| agent.plan(guest).await)?;
-    show(&answer, json, |plan: &Plan<StagedNic>| {
+    show(&answer, json, |plan: &Outline<StagedNic>| {
         PlanText(plan).to_string()
     })
 }

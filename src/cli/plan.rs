@@ -4,69 +4,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use super::failure::Failure;
 use super::output;
 use super::plan_text::PlanText;
 use super::text::spaced;
+use crate::engine::{Outline, OutlinedFrame, OutlinedGuest, OutlinedNic, StagedNic};
 use crate::listen::domain_xml::{self, Domain, MAX_OCTETS};
-use crate::model::{FrameKind, Interface, VlanId};
+use crate::model::{FrameKind, Interface};
 use crate::wire::Frame;
-
-/// A guest and its NICs. Texts are the XML's own, raw: escape them before they meet a terminal.
-#[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Plan<N> {
-    pub(super) guest: Guest,
-    pub(super) nics: Vec<N>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Guest {
-    pub(super) name: Option<String>,
-    pub(super) uuid: Option<String>,
-}
-
-/// One `<interface>` and what was decided about it.
-#[derive(Debug, Deserialize, Serialize)]
-pub(super) struct NicPlan {
-    pub(super) mac: Option<String>,
-    #[serde(rename = "type")]
-    pub(super) kind: Option<String>,
-    pub(super) source: Option<String>,
-    pub(super) target: Option<String>,
-    pub(super) model: Option<String>,
-    pub(super) vlans: Vec<VlanId>,
-    pub(super) announceable: bool,
-    pub(super) reason: Option<String>,
-}
-
-/// A NIC with what stands ready for it on this host.
-#[derive(Debug, Deserialize)]
-pub(super) struct StagedNic {
-    #[serde(flatten)]
-    pub(super) nic: NicPlan,
-    #[serde(default)]
-    pub(super) frames: Vec<PlannedFrame>,
-    #[serde(default)]
-    pub(super) route: Option<String>,
-    #[serde(default)]
-    pub(super) port: Option<String>,
-    #[serde(default)]
-    pub(super) bridge: Option<String>,
-    #[serde(default)]
-    pub(super) uplinks: Vec<String>,
-}
-
-/// A frame that stands ready.
-#[derive(Debug, Deserialize)]
-pub(super) struct PlannedFrame {
-    pub(super) kind: FrameKind,
-    #[serde(default)]
-    pub(super) vlan: Option<VlanId>,
-    /// Pairs of hexadecimal digits.
-    pub(super) octets: String,
-}
 
 /// Shows the plan for the domain XML in `file`, or on standard input where that is `-`.
 pub(super) fn of_file(file: &Path, json: bool) -> Result<(), Failure> {
@@ -80,9 +25,9 @@ pub(super) fn of_file(file: &Path, json: bool) -> Result<(), Failure> {
     })?;
     drop(xml);
     if json {
-        output::print_json(&plan(domain, NicPlan::from))
+        output::print_json(&outline(domain, OutlinedNic::from))
     } else {
-        output::print(PlanText(&plan(domain, StagedNic::from)))
+        output::print(PlanText(&outline(domain, unstaged)))
     }
 }
 
@@ -98,9 +43,9 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
     Ok(xml)
 }
 
-fn plan<N>(domain: Domain, nic: impl Fn(Interface) -> N) -> Plan<N> {
-    Plan {
-        guest: Guest {
+fn outline<N>(domain: Domain, nic: impl Fn(Interface) -> N) -> Outline<N> {
+    Outline {
+        guest: OutlinedGuest {
             name: domain.name,
             uuid: domain.uuid,
         },
@@ -108,36 +53,19 @@ fn plan<N>(domain: Domain, nic: impl Fn(Interface) -> N) -> Plan<N> {
     }
 }
 
-impl From<Interface> for NicPlan {
-    fn from(interface: Interface) -> Self {
-        Self {
-            mac: interface.mac,
-            kind: interface.kind,
-            source: interface.source,
-            target: interface.target,
-            model: interface.model,
-            vlans: interface.vlans,
-            announceable: interface.nic.is_ok(),
-            reason: interface.nic.err().map(|refusal| refusal.to_string()),
-        }
-    }
-}
-
-impl From<Interface> for StagedNic {
-    /// Without a host to look at, every frame is the untagged one.
-    fn from(interface: Interface) -> Self {
-        let frames = interface.nic.as_ref().ok().map(|nic| PlannedFrame {
-            kind: FrameKind::Rarp,
-            vlan: None,
-            octets: spaced(&Frame::rarp(nic.mac, None).to_vec()),
-        });
-        Self {
-            nic: interface.into(),
-            frames: frames.into_iter().collect(),
-            route: None,
-            port: None,
-            bridge: None,
-            uplinks: Vec::new(),
-        }
+/// Without a host to look at, every frame is the untagged one.
+fn unstaged(interface: Interface) -> StagedNic {
+    let frames = interface.nic.as_ref().ok().map(|nic| OutlinedFrame {
+        kind: FrameKind::Rarp,
+        vlan: None,
+        octets: spaced(&Frame::rarp(nic.mac, None).to_vec()),
+    });
+    StagedNic {
+        nic: interface.into(),
+        frames: frames.into_iter().collect(),
+        route: None,
+        port: None,
+        bridge: None,
+        uplinks: Vec::new(),
     }
 }

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use super::plan::{Plan, PlannedFrame, StagedNic};
 use super::text::{HexDump, cell, optional, table};
+use crate::engine::{Outline, OutlinedFrame, StagedNic};
 use crate::model::VlanId;
 use crate::wire::Frame;
 
 /// A heading, a table of the NICs, and the frames of each.
-pub(super) struct PlanText<'a>(pub(super) &'a Plan<StagedNic>);
+pub(super) struct PlanText<'a>(pub(super) &'a Outline<StagedNic>);
 
 impl fmt::Display for PlanText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { guest, nics } = self.0;
+        let Outline { guest, nics } = self.0;
         let name = guest
             .name
             .as_deref()
@@ -106,7 +106,7 @@ fn details(f: &mut fmt::Formatter<'_>, index: usize, staged: &StagedNic) -> fmt:
     Ok(())
 }
 
-fn show(f: &mut fmt::Formatter<'_>, index: usize, frame: &PlannedFrame) -> fmt::Result {
+fn show(f: &mut fmt::Formatter<'_>, index: usize, frame: &OutlinedFrame) -> fmt::Result {
     let vlan = frame
         .vlan
         .map_or_else(String::new, |vlan| format!(" for VLAN {vlan}"));

@@ -4,59 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use comfy_table::Table;
-use serde::Deserialize;
 
 use super::clock::{Age, Moment, coarse};
 use super::text::table;
+use crate::control::{GuestCounts, Status};
 use crate::engine::LibvirtView;
-use crate::model::{Escaped, Mode, Outcome, Side, Timestamp};
-
-/// What the agent says of itself.
-#[derive(Debug, Deserialize)]
-pub(super) struct Status {
-    version: String,
-    since_ns: Timestamp,
-    dry_run: bool,
-    access: String,
-    libvirt: LibvirtView,
-    guests: GuestCounts,
-    waiting_frames: u64,
-    migrations: Vec<MigrationCount>,
-    faults: Vec<FaultCount>,
-    drops: Vec<DropCount>,
-    warnings: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct GuestCounts {
-    running: u64,
-    paused: u64,
-    incoming: u64,
-    arrived_paused: u64,
-    announcing: u64,
-    outgoing: u64,
-    switched_over: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct MigrationCount {
-    side: Side,
-    mode: Mode,
-    outcome: Outcome,
-    count: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct FaultCount {
-    reason: String,
-    count: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct DropCount {
-    queue: String,
-    count: u64,
-}
+use crate::model::{Escaped, Timestamp};
 
 /// A status as it reads at a moment. What needs an operator stands first.
 pub(super) struct StatusText<'a>(pub(super) &'a Status, pub(super) Timestamp);
@@ -147,11 +100,11 @@ fn counts(f: &mut fmt::Formatter<'_>, status: &Status) -> fmt::Result {
     }
     let mut faults = table(&["not sent", "reason"]);
     for it in status.faults.iter().filter(|it| it.count > 0) {
-        faults.add_row([it.count.to_string(), Escaped(&it.reason).to_string()]);
+        faults.add_row([it.count.to_string(), it.reason.to_string()]);
     }
     let mut drops = table(&["dropped", "in queue"]);
     for it in status.drops.iter().filter(|it| it.count > 0) {
-        drops.add_row([it.count.to_string(), Escaped(&it.queue).to_string()]);
+        drops.add_row([it.count.to_string(), it.queue.label().to_owned()]);
     }
     if migrations.is_empty() {
         writeln!(f, "migrations: none yet")?;

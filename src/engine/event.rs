@@ -196,8 +196,8 @@ pub enum MigrationStatus {
 pub struct JobCompleted {
     /// Whether the job was an outgoing migration (`VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT`).
     pub migration_out: bool,
-    /// Whether libvirt calls it a success; libvirt before 9.1 does not say.
-    pub success: Option<bool>,
+    /// Whether it was a success, as far as libvirt says.
+    pub success: bool,
     /// Milliseconds that nobody ran the guest.
     pub downtime_ms: Option<u64>,
     /// Milliseconds of the whole job.

@@ -119,7 +119,7 @@ impl Engine {
         };
         let absent = guest.state == State::Absent;
         if let Some(journal) = &mut guest.departure {
-            journal.set_downtime(job.downtime_ms.filter(|_| job.success != Some(false)));
+            journal.set_downtime(job.downtime_ms.filter(|_| job.success));
             if absent {
                 self.close_departure(id, crate::model::Outcome::Completed);
                 self.forget_if_over(id);

@@ -31,7 +31,7 @@ pub fn job_completed<'a>(params: impl Iterator<Item = (&'a [u8], Value<'a>)>) ->
             Value::Signed(number) if name == operation => {
                 job.migration_out = number == MIGRATION_OUT;
             }
-            Value::Boolean(told) if name == success => job.success = Some(told),
+            Value::Boolean(told) if name == success => job.success = told,
             Value::Unsigned(millis) if name == downtime => job.downtime_ms = Some(millis),
             Value::Unsigned(millis) if name == elapsed => job.elapsed_ms = Some(millis),
             Value::Signed(_)

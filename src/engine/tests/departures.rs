@@ -28,7 +28,7 @@ fn a_departure_is_silent_and_recorded_with_its_downtime() {
     world.says(1, Lifecycle::StoppedMigrated);
     let job = JobCompleted {
         migration_out: true,
-        success: None,
+        success: true,
         downtime_ms: Some(42),
         elapsed_ms: Some(560),
     };

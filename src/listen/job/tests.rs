@@ -20,7 +20,7 @@ fn an_outgoing_migrations_figures_are_read() {
         job,
         JobCompleted {
             migration_out: true,
-            success: Some(true),
+            success: true,
             downtime_ms: Some(37),
             elapsed_ms: Some(1234),
         }
