@@ -1,7 +1,7 @@
 //! Drives the lab's commands. What fails, fails the test, with the command's own words.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -132,6 +132,19 @@ impl Lab {
         self.run("agent", &words);
     }
 
+    /// What the agent of a host has logged.
+    pub(crate) fn log(&self, host: &str) -> String {
+        let log = self.dir.join(host).join("run/macmoved.log");
+        fs::read_to_string(log).expect("the agent has a log")
+    }
+
+    /// Asks the agent of a host by `macmovectl`.
+    pub(crate) fn ctl(&self, host: &str, words: &[&str]) -> String {
+        let mut all = vec![env!("CARGO_BIN_EXE_macmovectl")];
+        all.extend(words);
+        self.host(host, &all)
+    }
+
     /// Calls a guest from the peer every `interval`.
     pub(crate) fn call(&self, guest: &Guest, nic: u8, interval: Duration) -> Calls<'_> {
         let seconds = interval.as_secs_f64().to_string();
@@ -231,6 +244,15 @@ impl Drop for Calls<'_> {
 /// Lets the network be.
 pub(crate) fn pause(millis: u64) {
     thread::sleep(Duration::from_millis(millis));
+}
+
+/// Writes a line of figures down for `tests/run --measure`.
+pub(crate) fn record(line: &str) {
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(cache().join("figures.txt"));
+    writeln!(file.expect("the cache can be written to"), "{line}").expect("there is room");
 }
 
 fn cache() -> PathBuf {

@@ -13,7 +13,7 @@ use std::{env, io};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use evidence::{Evidence, Figures, ReadEvidenceError};
+use evidence::{Evidence, Figures, ReadEvidenceError, median};
 use oracle::{Expect, judge};
 
 /// What the program cannot do.
@@ -62,13 +62,17 @@ fn figures(runs: &[&str]) -> Result<String, ToolError> {
             columns.push(Figures::of(&evidence, migration, 0));
         }
     }
-    let rows: [(&str, fn(&Figures) -> String); 7] = [
+    let rows: [(&str, fn(&Figures) -> String); 8] = [
         ("downtime", |f| millis(f.downtime, "-")),
         ("arrived to our first frame", |f| {
             millis(f.completed_to_first, "-")
         }),
         ("RESUME to our first frame", |f| {
             millis(f.resume_to_first, "-")
+        }),
+        ("rounds off their time, median", |f| {
+            let distances = f.round_errors.iter().map(|error| error.abs());
+            millis(median(distances.collect()), "-")
         }),
         ("guest stopped to fabric relearned", |f| {
             millis(f.stop_to_relearned, "never")

@@ -1,14 +1,9 @@
 //! What happens without macmoved, and what is not enough.
 
-use std::time::Duration;
-
-use super::assert_kept;
+use super::{CALLS, assert_kept};
 use crate::evidence::{Evidence, Figures, guest_mac};
 use crate::lab::{Guest, Lab, pause};
 use crate::oracle::{Expect, announcement};
-
-/// Between the peer's calls.
-const CALLS: Duration = Duration::from_millis(10);
 
 /// Calls in the only migration of `evidence`, sent at or after the source guest stopped.
 fn calls_since_stop(evidence: &Evidence) -> (usize, usize) {
