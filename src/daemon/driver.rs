@@ -79,6 +79,8 @@ pub(super) struct Driver {
     offset: i64,
     status: String,
     stop_by: Option<Instant>,
+    /// libvirt is to be read again and had no room for the question.
+    relist: bool,
 }
 
 impl Driver {
@@ -90,6 +92,7 @@ impl Driver {
             offset: 0,
             status: String::new(),
             stop_by: None,
+            relist: false,
         }
     }
 
@@ -134,6 +137,13 @@ impl Driver {
     }
 
     fn handle(&mut self, event: Event) {
+        let lost_events = matches!(
+            event,
+            Event::Dropped {
+                queue: Queue::Libvirt,
+                ..
+            }
+        );
         let now = clock::now();
         if let Some(recorder) = &mut self.parts.recorder {
             recorder.event(now, event.clone());
@@ -141,6 +151,10 @@ impl Driver {
         self.parts.engine.handle_event(now, event);
         self.act();
         self.touch();
+        // What was lost cannot be known, so libvirt is read again.
+        if lost_events {
+            self.relist = !self.parts.listener.request_list();
+        }
     }
 
     fn timeout(&mut self) {
@@ -275,6 +289,9 @@ impl Driver {
 
     fn publish(&mut self) {
         self.publish_at = None;
+        if self.relist {
+            self.relist = !self.parts.listener.request_list();
+        }
         if let Some(dropped) = self.parts.recorder.as_mut().map(Recorder::take_dropped)
             && dropped > 0
         {

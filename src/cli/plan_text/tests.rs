@@ -1,7 +1,7 @@
 use super::*;
 
 fn shown(json: &serde_json::Value) -> String {
-    let plan: crate::engine::Outline<StagedNic> = serde_json::from_value(json.clone()).unwrap();
+    let plan: Outline<StagedNic> = serde_json::from_value(json.clone()).unwrap();
     PlanText(&plan).to_string()
 }
 
