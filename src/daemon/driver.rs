@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::model::Instant;
 use crate::observe::links::Links;
 use crate::sys::clock;
+use crate::sys::timer::Timer;
 
 /// How long a change may wait until people see it; a burst of events makes one snapshot.
 const PUBLISH: Duration = Duration::from_millis(20);
@@ -73,6 +74,7 @@ pub(super) struct Parts {
 
 pub(super) struct Driver {
     parts: Parts,
+    timer: Timer,
     stagings: JoinSet<Prepared>,
     /// When the next snapshot is due; none while nothing changed.
     publish_at: Option<Instant>,
@@ -84,9 +86,10 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(super) fn new(parts: Parts, timer: Timer) -> Self {
         Self {
             parts,
+            timer,
             stagings: JoinSet::new(),
             publish_at: None,
             offset: 0,
@@ -102,11 +105,11 @@ impl Driver {
         self.check_clock();
         self.publish();
         while !self.is_over() {
-            let deadline = sleep_until(self.deadline());
+            let deadline = self.deadline();
             tokio::select! {
                 biased;
                 () = self.parts.listener.ready() => self.parts.listener.dispatch(),
-                () = deadline => self.timeout(),
+                () = self.timer.until(deadline) => self.timeout(),
                 event = self.parts.links.next() => self.link(event),
                 Some(Ok(prepared)) = self.stagings.join_next() => self.staged(prepared),
                 Some(order) = self.parts.orders.recv() => self.order(order),
@@ -333,13 +336,6 @@ async fn tick(interval: Option<&mut Interval>) {
         Some(interval) => {
             interval.tick().await;
         }
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep(deadline.saturating_since(clock::now())).await,
         None => std::future::pending().await,
     }
 }

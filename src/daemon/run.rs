@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::observe::links::Links;
 use crate::sys::clock;
+use crate::sys::timer::Timer;
 
 /// Orders that wait for the driver: a reload and a stop. A third has to wait for room.
 const ORDERS: usize = 2;
@@ -289,7 +290,8 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     tokio::spawn(netlink);
     let links = Links::open().map_err(RunError::Links)?;
     let listener = Listener::start(seed.listen)?;
-    Ok(Driver::new(Parts {
+    let timer = Timer::new().map_err(RunError::Runtime)?;
+    let parts = Parts {
         engine: seed.engine,
         emitter,
         stager,
@@ -301,7 +303,8 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         requests: seed.requests,
         orders: seed.orders,
         notifier: seed.notifier,
-    }))
+    };
+    Ok(Driver::new(parts, timer))
 }
 
 fn facts(config: &Config, warnings: Vec<String>) -> Facts {
