@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::failure::Failure;
 use super::output;
 use super::plan_text::PlanText;
-use super::text::spaced;
+use super::text::from_hex;
 use crate::listen::domain_xml::{self, Domain, MAX_OCTETS};
 use crate::model::{FrameKind, Interface, VlanId};
 use crate::wire::Frame;
@@ -64,8 +65,14 @@ pub(super) struct PlannedFrame {
     pub(super) kind: FrameKind,
     #[serde(default)]
     pub(super) vlan: Option<VlanId>,
-    /// Pairs of hexadecimal digits.
-    pub(super) octets: String,
+    /// In JSON pairs of hexadecimal digits.
+    #[serde(deserialize_with = "octets")]
+    pub(super) octets: Vec<u8>,
+}
+
+fn octets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let digits = String::deserialize(deserializer)?;
+    from_hex(&digits).ok_or_else(|| D::Error::custom("octets are no pairs of hexadecimal digits"))
 }
 
 /// Shows the plan for the domain XML in `file`, or on standard input where that is `-`.
@@ -129,7 +136,7 @@ impl From<Interface> for StagedNic {
         let frames = interface.nic.as_ref().ok().map(|nic| PlannedFrame {
             kind: FrameKind::Rarp,
             vlan: None,
-            octets: spaced(&Frame::rarp(nic.mac, None).to_vec()),
+            octets: Frame::rarp(nic.mac, None).to_vec(),
         });
         Self {
             nic: interface.into(),

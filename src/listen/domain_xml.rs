@@ -24,7 +24,7 @@ const MAX_ATTRIBUTES: usize = 1 << 18;
 
 /// Attributes of one element. libvirt's schema has none with twenty; the tree compares each with
 /// all others.
-const MAX_ATTRIBUTES_OF_ONE: usize = 256;
+const MAX_ATTRIBUTES_OF_ONE: usize = 128;
 
 /// Interfaces of a guest. QEMU's PCI topology ends far below.
 const MAX_INTERFACES: usize = 1 << 14;

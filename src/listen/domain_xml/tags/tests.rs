@@ -47,7 +47,10 @@ fn what_never_ends_is_left_to_the_parser() {
 #[test]
 fn an_element_with_too_many_attributes_is_refused() {
     let element = |count: usize| {
-        let attributes: String = (0..count).map(|number| format!(" a{number}=''")).collect();
+        let attributes = (0..count)
+            .map(|number| format!(" a{number}=''"))
+            .collect::<Vec<_>>()
+            .concat();
         format!("<domain{attributes}/>")
     };
     assert!(prepare(&element(MAX_ATTRIBUTES_OF_ONE)).is_ok());
