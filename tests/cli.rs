@@ -209,6 +209,14 @@ fn help_and_version_are_no_failures() {
 }
 
 #[test]
+fn the_tool_runs_without_libvirt() {
+    let output = Command::new("ldd").arg(MACMOVECTL).output().unwrap();
+    let libraries = text(&output.stdout);
+    assert!(libraries.contains("libc.so"), "{libraries}");
+    assert!(!libraries.contains("virt"), "{libraries}");
+}
+
+#[test]
 fn frames_are_explained_and_written() {
     let output = run(&[
         "frame",

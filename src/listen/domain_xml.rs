@@ -16,13 +16,13 @@ use crate::model::{Escaped, GuestDescription, GuestId, GuestName, Interface};
 pub const MAX_OCTETS: usize = 4 << 20;
 
 /// Elements, texts and comments of a document. XML as libvirt writes it has fewer in
-/// [`MAX_OCTETS`]; the tree takes 88 octets for each.
+/// [`MAX_OCTETS`]; the tree takes 80 octets for each.
 const MAX_NODES: usize = 1 << 18;
 
 /// Attributes of a document, as [`MAX_NODES`].
 const MAX_ATTRIBUTES: usize = 1 << 18;
 
-/// Attributes of one element. libvirt's schema has none with twenty; the tree compares each with
+/// Attributes of one element. libvirt's schema has none with forty; the tree compares each with
 /// all others.
 const MAX_ATTRIBUTES_OF_ONE: usize = 128;
 
