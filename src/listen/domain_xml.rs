@@ -137,8 +137,9 @@ fn refuse(error: &XmlError) -> DomainXmlError {
     }
 }
 
-/// A part of the document that is fit for a message.
+/// A part of the prepared document that is fit for a message.
 fn shown(text: &str) -> String {
+    let text = &text.replace(tags::STAND_IN, ":");
     let end = text.char_indices().nth(MAX_MESSAGE);
     match end.and_then(|(end, _)| text.get(..end)) {
         Some(start) => format!("{}…", Escaped(start)),

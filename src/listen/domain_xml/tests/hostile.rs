@@ -64,6 +64,11 @@ fn messages_quote_little_and_escape_it() {
         !message.contains('\u{200c}') && message.contains("\\u{200c}"),
         "{message}"
     );
+    let prefixed = refused("<domain><a:b></a:c></domain>").to_string();
+    assert!(
+        prefixed.contains("expected 'a:b' tag, not 'a:c' at 1:14"),
+        "{prefixed}"
+    );
     let root = refused("<a\u{200c}/>").to_string();
     assert!(
         !root.contains('\u{200c}') && root.contains("\\u{200c}"),
