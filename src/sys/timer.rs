@@ -6,6 +6,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::model::Instant;
@@ -32,8 +33,10 @@ impl Timer {
         }
         // SAFETY: the call above just opened it, and nothing else has it.
         let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        // SAFETY: an OwnedFd is the same open descriptor until it is dropped, and only here.
+        let descriptor = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?;
         Ok(Self {
-            descriptor: AsyncFd::new(descriptor)?,
+            descriptor,
             armed: None,
         })
     }
