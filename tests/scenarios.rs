@@ -80,7 +80,7 @@ fn every_recording_replays_to_its_own_actions() {
             directory.display()
         );
         let compared = replay(&directory.join("recording.jsonl"));
-        assert!(compared > 10, "{}: {compared} actions", directory.display());
+        assert!(compared >= 5, "{}: {compared} actions", directory.display());
         scenarios += 1;
     }
     assert!(scenarios >= 3, "{scenarios} scenarios");

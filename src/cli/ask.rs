@@ -76,13 +76,18 @@ async fn patiently(
 
 /// Tells an agent that is not there from a socket that is not ours, before a protocol hides it.
 fn reach(socket: &Path) -> Result<(), Failure> {
-    let path = socket.to_owned();
     match UnixStream::connect(socket) {
         Ok(_) => Ok(()),
-        Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
-            Err(Failure::Forbidden { path, source })
-        }
-        Err(source) => Err(Failure::Absent { path, source }),
+        Err(source) => Err(unreachable(socket, source)),
+    }
+}
+
+fn unreachable(socket: &Path, source: io::Error) -> Failure {
+    let path = socket.to_owned();
+    if source.kind() == io::ErrorKind::PermissionDenied {
+        Failure::Forbidden { path, source }
+    } else {
+        Failure::Absent { path, source }
     }
 }
 
@@ -98,3 +103,6 @@ fn show<T: DeserializeOwned, D: fmt::Display>(
     let value = serde_json::from_str(answer).map_err(Failure::Answer)?;
     output::print(text(&value))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::options::FrameKind;
-use super::text::spaced;
+use super::text::{joined, spaced};
 use super::{clock, output};
 use crate::model::FrameKind as Word;
 use crate::wire::{Capture, Field, Frame};
@@ -60,17 +60,16 @@ struct FieldJson {
 
 impl FrameJson {
     fn of(kind: Word, frame: &Frame) -> Self {
-        let hex = |octets: &[u8]| spaced(octets).replace(' ', "");
         let field = |field: Field| FieldJson {
             offset: field.offset,
-            octets: hex(&field.octets),
+            octets: joined(&field.octets),
             meaning: field.meaning,
         };
         Self {
             kind,
             description: frame.to_string(),
             length: frame.buffer_len(),
-            octets: hex(&frame.to_vec()),
+            octets: joined(&frame.to_vec()),
             fields: frame.fields().into_iter().map(field).collect(),
         }
     }

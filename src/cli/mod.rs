@@ -21,7 +21,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
 
 use failure::{Failure, USAGE};
 use options::{Command, Options};
@@ -58,17 +57,13 @@ fn execute(options: &Options) -> Result<(), Failure> {
 
 /// Prints help, a version or a complaint about the arguments.
 fn answer_of_parser(answer: &clap::Error) -> ExitCode {
-    // A reader that went away has read enough.
     let printed = answer.print();
-    match answer.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match printed {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => match output::outcome(Err(error)) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(failure) => ExitCode::from(failure.status()),
-            },
-        },
-        _ => ExitCode::from(USAGE),
+    if answer.use_stderr() {
+        return ExitCode::from(USAGE);
+    }
+    match output::outcome(printed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => ExitCode::from(failure.status()),
     }
 }
 

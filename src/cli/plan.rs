@@ -7,7 +7,6 @@ use std::path::Path;
 use super::failure::Failure;
 use super::output;
 use super::plan_text::PlanText;
-use super::text::spaced;
 use crate::engine::{Outline, OutlinedFrame, OutlinedGuest, OutlinedNic, StagedNic};
 use crate::listen::domain_xml::{self, Domain, MAX_OCTETS};
 use crate::model::{FrameKind, Interface};
@@ -58,7 +57,7 @@ fn unstaged(interface: Interface) -> StagedNic {
     let frames = interface.nic.as_ref().ok().map(|nic| OutlinedFrame {
         kind: FrameKind::Rarp,
         vlan: None,
-        octets: spaced(&Frame::rarp(nic.mac, None).to_vec()),
+        octets: Frame::rarp(nic.mac, None).to_vec(),
     });
     StagedNic {
         nic: interface.into(),

@@ -16,11 +16,11 @@ impl fmt::Display for PlanText<'_> {
         let name = guest
             .name
             .as_deref()
-            .map_or("without a name".to_owned(), cell);
+            .map_or_else(|| "without a name".to_owned(), cell);
         let uuid = guest
             .uuid
             .as_deref()
-            .map_or("without a UUID".to_owned(), cell);
+            .map_or_else(|| "without a UUID".to_owned(), cell);
         writeln!(f, "guest {name} ({uuid})")?;
         if nics.is_empty() {
             return writeln!(f, "no interfaces: nothing to announce");
@@ -111,27 +111,11 @@ fn show(f: &mut fmt::Formatter<'_>, index: usize, frame: &OutlinedFrame) -> fmt:
         .vlan
         .map_or_else(String::new, |vlan| format!(" for VLAN {vlan}"));
     write!(f, "\nnic {index}, {}{vlan}: ", frame.kind)?;
-    let Some(octets) = octets(&frame.octets) else {
-        return writeln!(f, "{}", cell(&frame.octets));
-    };
-    match Frame::parse(&octets) {
+    match Frame::parse(&frame.octets) {
         Ok(parsed) => writeln!(f, "{parsed}")?,
         Err(error) => writeln!(f, "{error}")?,
     }
-    write!(f, "{}", HexDump(&octets))
-}
-
-/// Pairs of hexadecimal digits, with or without spaces.
-fn octets(hex: &str) -> Option<Vec<u8>> {
-    let digits: Vec<char> = hex.chars().filter(|it| !it.is_ascii_whitespace()).collect();
-    digits
-        .chunks(2)
-        .map(|pair| {
-            let [high, low] = pair else { return None };
-            let octet = high.to_digit(16)? * 16 + low.to_digit(16)?;
-            u8::try_from(octet).ok()
-        })
-        .collect()
+    write!(f, "{}", HexDump(&frame.octets))
 }
 
 #[cfg(test)]

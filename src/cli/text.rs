@@ -32,8 +32,36 @@ pub(super) fn optional(text: Option<&str>) -> String {
 
 /// Octets as pairs of digits, joined by spaces.
 pub(super) fn spaced(octets: &[u8]) -> String {
-    let pairs: Vec<String> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-    pairs.join(" ")
+    octets
+        .iter()
+        .enumerate()
+        .flat_map(|(index, octet)| {
+            let space = (index > 0).then_some(' ');
+            space.into_iter().chain(digits(*octet))
+        })
+        .collect()
+}
+
+/// Octets as pairs of digits.
+pub(super) fn joined(octets: &[u8]) -> String {
+    octets.iter().flat_map(|octet| digits(*octet)).collect()
+}
+
+fn digits(octet: u8) -> impl Iterator<Item = char> {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16);
+    [octet >> 4, octet & 15].into_iter().filter_map(digit)
+}
+
+/// The octets of pairs of digits; none where the text is anything else.
+pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u32>> = text.chars().map(|it| it.to_digit(16)).collect();
+    digits?
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => u8::try_from(high * 16 + low).ok(),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Octets in lines of sixteen, each with its offset.

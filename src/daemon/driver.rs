@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::model::Instant;
 use crate::observe::links::Links;
 use crate::sys::clock;
+use crate::sys::timer::Timer;
 
 /// How long a change may wait until people see it; a burst of events makes one snapshot.
 const PUBLISH: Duration = Duration::from_millis(20);
@@ -73,23 +74,28 @@ pub(super) struct Parts {
 
 pub(super) struct Driver {
     parts: Parts,
+    timer: Timer,
     stagings: JoinSet<Prepared>,
     /// When the next snapshot is due; none while nothing changed.
     publish_at: Option<Instant>,
     offset: i64,
     status: String,
     stop_by: Option<Instant>,
+    /// libvirt is to be read again and had no room for the question.
+    relist: bool,
 }
 
 impl Driver {
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(super) fn new(parts: Parts, timer: Timer) -> Self {
         Self {
             parts,
+            timer,
             stagings: JoinSet::new(),
             publish_at: None,
             offset: 0,
             status: String::new(),
             stop_by: None,
+            relist: false,
         }
     }
 
@@ -99,11 +105,11 @@ impl Driver {
         self.check_clock();
         self.publish();
         while !self.is_over() {
-            let deadline = sleep_until(self.deadline());
+            let deadline = self.deadline();
             tokio::select! {
                 biased;
                 () = self.parts.listener.ready() => self.parts.listener.dispatch(),
-                () = deadline => self.timeout(),
+                () = self.timer.until(deadline) => self.timeout(),
                 event = self.parts.links.next() => self.link(event),
                 Some(Ok(prepared)) = self.stagings.join_next() => self.staged(prepared),
                 Some(order) = self.parts.orders.recv() => self.order(order),
@@ -134,6 +140,13 @@ impl Driver {
     }
 
     fn handle(&mut self, event: Event) {
+        let lost_events = matches!(
+            event,
+            Event::Dropped {
+                queue: Queue::Libvirt,
+                ..
+            }
+        );
         let now = clock::now();
         if let Some(recorder) = &mut self.parts.recorder {
             recorder.event(now, event.clone());
@@ -141,6 +154,10 @@ impl Driver {
         self.parts.engine.handle_event(now, event);
         self.act();
         self.touch();
+        // What was lost cannot be known, so libvirt is read again.
+        if lost_events {
+            self.relist = !self.parts.listener.request_list();
+        }
     }
 
     fn timeout(&mut self) {
@@ -275,6 +292,9 @@ impl Driver {
 
     fn publish(&mut self) {
         self.publish_at = None;
+        if self.relist {
+            self.relist = !self.parts.listener.request_list();
+        }
         if let Some(dropped) = self.parts.recorder.as_mut().map(Recorder::take_dropped)
             && dropped > 0
         {
@@ -316,13 +336,6 @@ async fn tick(interval: Option<&mut Interval>) {
         Some(interval) => {
             interval.tick().await;
         }
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep(deadline.saturating_since(clock::now())).await,
         None => std::future::pending().await,
     }
 }

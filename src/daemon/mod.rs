@@ -20,7 +20,9 @@ pub mod notify;
 mod plan_report;
 mod record;
 mod run;
+mod run_error;
 
 pub use lock::LockError;
 pub use record::StartRecordError;
-pub use run::{RunError, main};
+pub use run::main;
+pub use run_error::RunError;

@@ -1,7 +1,5 @@
 //! The answer to `macmovectl plan GUEST`: every octet that would leave, and by which way.
 
-use std::fmt::Write;
-
 use tokio::sync::oneshot;
 
 use crate::control::RequestFault;
@@ -75,7 +73,7 @@ fn staged(index: u16, nic: OutlinedNic, prepared: &Prepared) -> StagedNic {
             OutlinedFrame {
                 kind: frame.kind,
                 vlan: frame.vlan,
-                octets: hexadecimal(octets),
+                octets: octets.to_vec(),
             }
         })
         .collect();
@@ -92,15 +90,4 @@ fn staged(index: u16, nic: OutlinedNic, prepared: &Prepared) -> StagedNic {
             .map(ToString::to_string)
             .collect(),
     }
-}
-
-fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().fold(
-        String::with_capacity(octets.len() * 2),
-        |mut text, octet| {
-            // Writing to a String cannot fail.
-            write!(text, "{octet:02x}").unwrap_or_default();
-            text
-        },
-    )
 }

@@ -1,7 +1,6 @@
 //! From arguments to a running agent and back.
 
 use std::io;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -15,19 +14,21 @@ use tracing::{error, info, warn};
 
 use super::arguments::Arguments;
 use super::driver::{Driver, Order, Parts};
-use super::lock::{Lock, LockError};
+use super::lock::Lock;
 use super::logging;
 use super::notify::Notifier;
-use super::record::{Recorder, StartRecordError};
+use super::record::Recorder;
+use super::run_error::{RunError, chain};
 use crate::config::{self, Config, LoadConfigError, Loaded, Sources};
-use crate::control::{self, BindControlSocketError, ControlSocket, Facts, View};
-use crate::emit::{EmitSettings, Emitter, OpenEmitterError};
+use crate::control::{self, ControlSocket, Facts, View};
+use crate::emit::{EmitSettings, Emitter};
 use crate::engine::{Engine, Snapshot};
-use crate::listen::libvirt::{Access, Listener, Settings, StartListenerError};
-use crate::metrics::{Metrics, RegisterMetricsError};
+use crate::listen::libvirt::{Access, Listener, Settings};
+use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::observe::links::Links;
 use crate::sys::clock;
+use crate::sys::timer::Timer;
 
 /// Orders that wait for the driver: a reload and a stop. A third has to wait for room.
 const ORDERS: usize = 2;
@@ -35,92 +36,6 @@ const ORDERS: usize = 2;
 /// How long the driver may take to end after an order to: a second for first frames, and two for
 /// libvirt to let go.
 const END: Duration = Duration::from_secs(4);
-
-/// Why the agent did not start, or ended.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The settings are wrong.
-    #[error(transparent)]
-    Config(#[from] LoadConfigError),
-    /// Another agent runs here.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// No recording.
-    #[error(transparent)]
-    Record(#[from] StartRecordError),
-    /// The HTTP address is not to be had.
-    #[error("cannot listen on {address} for HTTP; [metrics] listen names another address")]
-    Http {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The control socket is not to be had.
-    #[error(transparent)]
-    Control(#[from] BindControlSocketError),
-    /// There is no way into the network.
-    #[error(transparent)]
-    Emitter(#[from] OpenEmitterError),
-    /// The kernel does not answer questions.
-    #[error("cannot open a netlink socket")]
-    Stager(#[source] io::Error),
-    /// The kernel does not tell of links.
-    #[error("cannot watch the links of this host")]
-    Links(#[source] io::Error),
-    /// libvirt's client library does not work.
-    #[error(transparent)]
-    Listener(#[from] StartListenerError),
-    /// Metrics cannot be registered.
-    #[error(transparent)]
-    Metrics(#[from] RegisterMetricsError),
-    /// No runtime, thread or signal handler.
-    #[error("cannot start a runtime")]
-    Runtime(#[source] io::Error),
-    /// The driver's thread is gone.
-    #[error("the driver ended unasked; the log above says why")]
-    DriverGone,
-}
-
-impl RunError {
-    /// The exit status of `sysexits.h` that says which kind of trouble it is.
-    fn status(&self) -> u8 {
-        /// `EX_UNAVAILABLE`: something that it needs is not to be had.
-        const UNAVAILABLE: u8 = 69;
-        /// `EX_SOFTWARE`: a fault of this program.
-        const SOFTWARE: u8 = 70;
-        /// `EX_CANTCREAT`: a file cannot be created.
-        const CANNOT_CREATE: u8 = 73;
-        /// `EX_NOPERM`: a privilege is missing.
-        const NO_PERMISSION: u8 = 77;
-        /// `EX_CONFIG`: the settings are wrong.
-        const CONFIG: u8 = 78;
-        let denied = {
-            let mut source: Option<&(dyn std::error::Error + 'static)> = Some(self);
-            std::iter::from_fn(move || {
-                let this = source?;
-                source = this.source();
-                Some(this)
-            })
-            .filter_map(|error| error.downcast_ref::<io::Error>())
-            .any(|error| error.kind() == io::ErrorKind::PermissionDenied)
-        };
-        match self {
-            Self::Config(_) => CONFIG,
-            _ if denied => NO_PERMISSION,
-            Self::Record(_) => CANNOT_CREATE,
-            Self::Metrics(_) | Self::DriverGone => SOFTWARE,
-            Self::Lock(_)
-            | Self::Http { .. }
-            | Self::Control(_)
-            | Self::Emitter(_)
-            | Self::Stager(_)
-            | Self::Links(_)
-            | Self::Listener(_)
-            | Self::Runtime(_) => UNAVAILABLE,
-        }
-    }
-}
 
 /// The daemon, from its command line to its exit status.
 #[must_use]
@@ -375,7 +290,8 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     tokio::spawn(netlink);
     let links = Links::open().map_err(RunError::Links)?;
     let listener = Listener::start(seed.listen)?;
-    Ok(Driver::new(Parts {
+    let timer = Timer::new().map_err(RunError::Runtime)?;
+    let parts = Parts {
         engine: seed.engine,
         emitter,
         stager,
@@ -387,7 +303,8 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         requests: seed.requests,
         orders: seed.orders,
         notifier: seed.notifier,
-    }))
+    };
+    Ok(Driver::new(parts, timer))
 }
 
 fn facts(config: &Config, warnings: Vec<String>) -> Facts {
@@ -405,16 +322,4 @@ const fn access(access: config::Access) -> Access {
         config::Access::Full => Access::Full,
         config::Access::ReadOnly => Access::ReadOnly,
     }
-}
-
-/// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line
 }

@@ -6,7 +6,9 @@
 
 mod action;
 mod announce;
+mod answer;
 mod apply;
+mod close;
 mod event;
 mod guest;
 mod journal;
@@ -17,6 +19,7 @@ mod policy;
 mod resync;
 mod rounds;
 mod snapshot;
+mod stage;
 mod state;
 mod translate;
 mod waiting;

@@ -75,8 +75,39 @@ pub struct OutlinedFrame {
     /// The VLAN that it is for, where the port filters VLANs.
     #[serde(default)]
     pub vlan: Option<VlanId>,
-    /// Pairs of hexadecimal digits.
-    pub octets: String,
+    /// In JSON pairs of hexadecimal digits.
+    #[serde(with = "hexadecimal")]
+    pub octets: Vec<u8>,
+}
+
+/// Octets as pairs of hexadecimal digits.
+mod hexadecimal {
+    use std::fmt::Write;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(octets: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        let mut text = String::with_capacity(octets.len() * 2);
+        for octet in octets {
+            write!(text, "{octet:02x}").map_err(serde::ser::Error::custom)?;
+        }
+        to.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+        digits
+            .filter(|digits| digits.len() % 2 == 0)
+            .map(|digits| digits.chunks(2).map(octet).collect())
+            .ok_or_else(|| D::Error::custom("octets are no pairs of hexadecimal digits"))
+    }
+
+    fn octet(pair: &[u32]) -> u8 {
+        let value = pair.iter().fold(0, |value, digit| value * 16 + digit);
+        u8::try_from(value).unwrap_or(u8::MAX)
+    }
 }
 
 impl From<Interface> for OutlinedNic {

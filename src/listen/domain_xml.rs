@@ -16,15 +16,15 @@ use crate::model::{Escaped, GuestDescription, GuestId, GuestName, Interface};
 pub const MAX_OCTETS: usize = 4 << 20;
 
 /// Elements, texts and comments of a document. XML as libvirt writes it has fewer in
-/// [`MAX_OCTETS`]; the tree takes 88 octets for each.
+/// [`MAX_OCTETS`]; the tree takes 80 octets for each.
 const MAX_NODES: usize = 1 << 18;
 
 /// Attributes of a document, as [`MAX_NODES`].
 const MAX_ATTRIBUTES: usize = 1 << 18;
 
-/// Attributes of one element. libvirt's schema has none with twenty; the tree compares each with
+/// Attributes of one element. libvirt's schema has none with forty; the tree compares each with
 /// all others.
-const MAX_ATTRIBUTES_OF_ONE: usize = 256;
+const MAX_ATTRIBUTES_OF_ONE: usize = 128;
 
 /// Interfaces of a guest. QEMU's PCI topology ends far below.
 const MAX_INTERFACES: usize = 1 << 14;
@@ -137,8 +137,9 @@ fn refuse(error: &XmlError) -> DomainXmlError {
     }
 }
 
-/// A part of the document that is fit for a message.
+/// A part of the prepared document that is fit for a message.
 fn shown(text: &str) -> String {
+    let text = &text.replace(tags::STAND_IN, ":");
     let end = text.char_indices().nth(MAX_MESSAGE);
     match end.and_then(|(end, _)| text.get(..end)) {
         Some(start) => format!("{}…", Escaped(start)),

@@ -9,5 +9,6 @@ pub mod clock;
 pub mod event_loop;
 pub mod netlink;
 pub mod packet;
+pub mod timer;
 pub mod virt_connection;
 pub mod virt_events;

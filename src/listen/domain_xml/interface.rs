@@ -74,7 +74,7 @@ fn judge_mac(text: Option<&str>) -> Result<MacAddr, Refusal> {
     }
 }
 
-/// The first attribute of that name among the children of that name, as XPath has it.
+/// The first attribute of that name among the children of that name, as libvirt finds it.
 pub(super) fn attribute<'a>(
     node: Node<'a, '_>,
     child: &'static str,

@@ -6,9 +6,9 @@ use super::{DomainXmlError, MAX_ATTRIBUTES, MAX_ATTRIBUTES_OF_ONE, MAX_NODES};
 
 /// Refuses a document that would cost too much, and takes the prefixes out of its names.
 ///
-/// libvirt reads `<metadata>` with prefixes that are declared nowhere, and a tree with namespaces
-/// grows with the square of their declarations. Nothing that matters here has a prefix, so the
-/// colon of every name becomes a full stop and all offsets stay as they are.
+/// libvirt takes and gives `<metadata>` with prefixes that are declared nowhere and with names like
+/// `a:b:c`, and a tree with namespaces grows with the square of their declarations. Nothing that
+/// matters here has a prefix, so every name's colon becomes [`STAND_IN`].
 pub(super) fn prepare(xml: &str) -> Result<Cow<'_, str>, DomainXmlError> {
     // The tree reserves room by these two counts.
     let count = |wanted: u8| xml.bytes().filter(|&octet| octet == wanted).count();
@@ -31,6 +31,10 @@ pub(super) fn prepare(xml: &str) -> Result<Cow<'_, str>, DomainXmlError> {
     }
     Ok(names.finish())
 }
+
+/// A letter that XML takes anywhere in a name and that stands in none; being one character, it
+/// leaves the parser's column numbers right.
+pub(super) const STAND_IN: char = '\u{2d0}';
 
 /// What begins at a `<`.
 enum Section {
@@ -103,7 +107,7 @@ impl<'a> Names<'a> {
         }
         let before = self.xml.get(self.done..colon).unwrap_or_default();
         self.rewritten.push_str(before);
-        self.rewritten.push('.');
+        self.rewritten.push(STAND_IN);
         self.done = colon + 1;
     }
 

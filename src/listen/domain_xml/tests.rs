@@ -127,9 +127,12 @@ fn attachments_are_judged_by_type_and_port() {
         ))
         .nic
         .map(|nic| nic.attachment)
-        .map_err(|refusal| match refusal {
-            Refusal::UnsupportedAttachment(kind) => kind,
-            other => panic!("{other}"),
+        .map_err(|refusal| {
+            if let Refusal::UnsupportedAttachment(kind) = refusal {
+                kind
+            } else {
+                panic!("{refusal}")
+            }
         })
     };
     let bridge = Ok(Attachment::BridgeTap);

@@ -211,26 +211,26 @@ fn all_four_operations_of_rfc_903_are_read() {
 #[test]
 fn every_other_operation_is_refused_by_name() {
     for number in 0..=u16::MAX {
-        let under_rarp = altered(Frame::rarp(GUEST, None), 20, &number.to_be_bytes());
-        let under_arp = altered(
+        let reverse = altered(Frame::rarp(GUEST, None), 20, &number.to_be_bytes());
+        let forward = altered(
             Frame::garp(GUEST, ip("192.0.2.7"), None),
             20,
             &number.to_be_bytes(),
         );
         let opcode = Opcode(number);
         match number {
-            1 | 2 => assert!(under_rarp.is_ok() && under_arp.is_ok()),
+            1 | 2 => assert!(reverse.is_ok() && forward.is_ok()),
             3 | 4 => {
-                assert!(under_rarp.is_ok());
-                assert_eq!(under_arp, Err(ParseError::ReverseUnderArp(opcode)));
+                assert!(reverse.is_ok());
+                assert_eq!(forward, Err(ParseError::ReverseUnderArp(opcode)));
             }
             8 | 9 => {
-                assert_eq!(under_rarp, Err(ParseError::InverseArp(opcode)));
-                assert_eq!(under_arp, Err(ParseError::InverseArp(opcode)));
+                assert_eq!(reverse, Err(ParseError::InverseArp(opcode)));
+                assert_eq!(forward, Err(ParseError::InverseArp(opcode)));
             }
             _ => {
-                assert_eq!(under_rarp, Err(ParseError::Operation(opcode)));
-                assert_eq!(under_arp, Err(ParseError::Operation(opcode)));
+                assert_eq!(reverse, Err(ParseError::Operation(opcode)));
+                assert_eq!(forward, Err(ParseError::Operation(opcode)));
             }
         }
     }
