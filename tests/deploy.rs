@@ -1,5 +1,7 @@
 //! What is put on a host: the installer, its reversal, and the unit.
 
+#![expect(clippy::unwrap_used, reason = "a check that cannot go on must fail")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

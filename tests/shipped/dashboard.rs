@@ -71,9 +71,7 @@ fn queries(dashboard: &Value) -> Vec<(String, String)> {
             let inner = query
                 .strip_prefix("label_values(")
                 .and_then(|rest| rest.strip_suffix(')'));
-            let (series, label) = inner
-                .and_then(|inner| inner.rsplit_once(", "))
-                .expect(query);
+            let (series, label) = inner.and_then(|inner| inner.rsplit_once(", ")).unwrap();
             found.push((series.to_owned(), format!("{{{{{label}}}}}")));
         }
     }

@@ -15,7 +15,7 @@ fn commented(line: &str) -> Option<&str> {
 
 fn uncommented() -> String {
     let lines = SAMPLE.lines().map(|line| commented(line).unwrap_or(line));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn load(text: &str) -> Loaded {
