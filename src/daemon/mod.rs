@@ -1,1 +1,28 @@
 //! The shell around the engine; the one module that knows all others.
+//!
+//! ```text
+//!  thread "driver" (its own runtime)                      main thread
+//!    libvirt's callbacks --+                                signals, sd_notify
+//!    link notifications ---+--> Engine --> Emitter          HTTP:  /metrics, health
+//!    stager's answers -----+      |                         D-Bus: control.socket
+//!    requests <---- mpsc ---------+---- watch<Snapshot> --->
+//! ```
+//!
+//! Nothing that may block or take long runs on the driver's thread: libvirt's calls have a worker
+//! thread, and scrapes and D-Bus callers are served by the main thread.
+
+mod arguments;
+mod driver;
+mod lock;
+mod logging;
+mod narrate;
+pub mod notify;
+mod plan_report;
+mod record;
+mod run;
+mod run_error;
+
+pub use lock::LockError;
+pub use record::StartRecordError;
+pub use run::main;
+pub use run_error::RunError;

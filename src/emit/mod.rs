@@ -1,1 +1,163 @@
-//! Carries out sends: one file per attachment.
+//! Puts announcements into the network through what the guest is plugged into.
+//!
+//! ```text
+//!  Plan --> Stager (a task: asks the kernel, builds) --> Prepared
+//!                                                           |
+//!  Links' notifications --> observe ---------------+    insert
+//!                                                  v        v
+//!  Ticket ------------------> fire: staged? link passes? limiter? --> injection, or
+//!                                                                     entry and bridge device
+//! ```
+//!
+//! Everything slow happens in [`Stager`]; [`Emitter::fire`] allocates, opens, resolves and parses
+//! nothing. A frame sent by `AF_PACKET` alone, on the bridge, an uplink or the tap, is never the
+//! way: the host's own bridge does not learn from it, and with a stale entry there the
+//! announcement attracts frames that are then dropped.
+
+mod entry;
+mod fault;
+mod limiter;
+mod link_table;
+mod prepared;
+mod resolve;
+mod route;
+mod stage;
+mod topology;
+mod transmitter;
+
+use std::collections::BTreeMap;
+use std::io;
+
+pub use prepared::{Place, Prepared};
+pub use route::{Route, RouteChoice};
+pub use stage::Stager;
+pub use transmitter::OpenEmitterError;
+
+use crate::engine::Ticket;
+use crate::model::{GuestId, Instant, LinkName, LinkState, SendFault};
+use crate::sys::clock;
+use limiter::Limiter;
+use link_table::LinkTable;
+use transmitter::Transmitter;
+
+/// What an operator chooses.
+#[derive(Clone, Debug, Default)]
+pub struct EmitSettings {
+    /// Log frames at the last point instead of sending them.
+    pub dry_run: bool,
+    /// Which way to take.
+    pub route: RouteChoice,
+    /// `[network] uplinks`: takes the place of what is found, where not empty.
+    pub uplinks: Vec<LinkName>,
+}
+
+/// Sends staged frames, on the driver's thread.
+#[derive(Debug)]
+pub struct Emitter {
+    guests: BTreeMap<GuestId, Prepared>,
+    links: LinkTable,
+    limiter: Limiter,
+    transmitter: Transmitter,
+    uplinks: Vec<LinkName>,
+}
+
+impl Emitter {
+    /// Opens everything that sending takes, in the network namespace of the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenEmitterError`], where no way into the network is left. Without injection the bridge
+    /// device stands in, with a warning.
+    pub fn open(settings: EmitSettings) -> Result<Self, OpenEmitterError> {
+        let transmitter = Transmitter::open(settings.route, settings.dry_run)?;
+        Ok(Self {
+            guests: BTreeMap::new(),
+            links: LinkTable::default(),
+            limiter: Limiter::default(),
+            transmitter,
+            uplinks: settings.uplinks,
+        })
+    }
+
+    /// The way of ports that learn: [`Route::Injection`], or [`Route::EntryAndBridge`] where the
+    /// kernel refuses that.
+    #[must_use]
+    pub const fn route(&self) -> Route {
+        self.transmitter.route()
+    }
+
+    /// A stager for this emitter's ways. The future drives its netlink socket and has to be
+    /// spawned.
+    ///
+    /// # Errors
+    ///
+    /// Those of opening the socket.
+    pub fn stager(&self) -> io::Result<(Stager, impl Future<Output = ()> + Send + 'static)> {
+        Stager::start(self.route(), self.uplinks.clone())
+    }
+
+    /// Holds a guest's frames ready, in place of those of an earlier generation.
+    pub fn insert(&mut self, prepared: Prepared) {
+        let now = clock::now();
+        for frame in &prepared.frames {
+            self.limiter.prepare(frame.stream, &frame.uplinks, now);
+        }
+        for link in &prepared.links {
+            self.links.seed(link);
+        }
+        self.guests.insert(prepared.guest, prepared);
+    }
+
+    /// Forgets a guest's frames.
+    pub fn remove(&mut self, guest: GuestId) {
+        self.guests.remove(&guest);
+    }
+
+    /// What is held ready for a guest.
+    #[must_use]
+    pub fn prepared(&self, guest: GuestId) -> Option<&Prepared> {
+        self.guests.get(&guest)
+    }
+
+    /// Takes over what the kernel says of a link.
+    pub fn observe(&mut self, link: &LinkState) {
+        self.links.observe(link);
+    }
+
+    /// Sends the ticket's frame at once.
+    ///
+    /// # Errors
+    ///
+    /// Why it did not leave. The port's state is looked at first, since the kernel says yes to
+    /// frames that it then drops; [`SendFault::Limited`] is the brake's.
+    pub fn fire(&mut self, ticket: &Ticket, now: Instant) -> Result<(), SendFault> {
+        let frame = self
+            .guests
+            .get_mut(&ticket.guest)
+            .filter(|prepared| prepared.generation == ticket.generation)
+            .and_then(|prepared| prepared.frames.get_mut(usize::from(ticket.frame)))
+            .ok_or(SendFault::NotStaged)?;
+        self.links.check(frame.port, frame.bridge)?;
+        self.limiter
+            .admit(frame.stream, &frame.uplinks, ticket.round, now)?;
+        self.transmitter.send(frame, ticket.round)?;
+        self.limiter.record(frame.stream, &frame.uplinks, now);
+        Ok(())
+    }
+
+    /// From here on frames are logged at the last point instead of sent, or sent again.
+    pub const fn set_dry_run(&mut self, dry_run: bool) {
+        self.transmitter.set_dry_run(dry_run);
+    }
+
+    /// Whether a limit was reached, so that only first frames of migrations leave.
+    #[must_use]
+    pub const fn safe_mode(&self) -> bool {
+        self.limiter.safe_mode()
+    }
+
+    /// Leaves safe mode.
+    pub const fn resume(&mut self) {
+        self.limiter.resume();
+    }
+}

@@ -196,7 +196,7 @@ pub enum MigrationStatus {
 pub struct JobCompleted {
     /// Whether the job was an outgoing migration (`VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT`).
     pub migration_out: bool,
-    /// Whether libvirt calls it a success.
+    /// Whether it was a success, as far as libvirt says.
     pub success: bool,
     /// Milliseconds that nobody ran the guest.
     pub downtime_ms: Option<u64>,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Interface;
+use super::{Escaped, Interface};
 
 /// A guest's UUID, the one name that is the same on both sides of a migration.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,44 +92,8 @@ impl GuestName {
 
 impl fmt::Display for GuestName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|character| {
-            if is_unsafe_in_text(character) {
-                write!(f, "{}", character.escape_default())
-            } else {
-                write!(f, "{character}")
-            }
-        })
+        fmt::Display::fmt(&Escaped(&self.0), f)
     }
-}
-
-/// Controls, quoting characters, and characters of the Unicode categories Cf, Zl, Zp and the
-/// private and tag areas: they draw nothing and change how their neighbours are drawn.
-const fn is_unsafe_in_text(character: char) -> bool {
-    character.is_ascii_control()
-        || matches!(
-            character,
-            '"' | '\\'
-                | '\u{80}'..='\u{9f}'
-                | '\u{ad}'
-                | '\u{600}'..='\u{605}'
-                | '\u{61c}'
-                | '\u{6dd}'
-                | '\u{70f}'
-                | '\u{890}'..='\u{891}'
-                | '\u{8e2}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{110bd}'
-                | '\u{110cd}'
-                | '\u{13430}'..='\u{1343f}'
-                | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 /// What a domain's XML says that matters here.

@@ -6,6 +6,7 @@ mod link;
 mod mac;
 mod nic;
 mod outcome;
+mod text;
 mod time;
 mod vlan;
 
@@ -14,5 +15,6 @@ pub use link::{Ifindex, LinkName, LinkState, ParseLinkNameError, PortState};
 pub use mac::{MacAddr, ParseMacError};
 pub use nic::{Attachment, Interface, Nic, Refusal, UnsupportedAttachment};
 pub use outcome::{FrameKind, Mode, Outcome, Phase, SendFault, Side};
+pub use text::{Escaped, is_unsafe_in_text};
 pub use time::{Instant, Timestamp};
 pub use vlan::{VlanId, VlanIdError};

@@ -95,6 +95,18 @@ pub enum Refusal {
     /// The port is locked (`IFLA_BRPORT_LOCKED`): an authenticator decides who speaks.
     #[error("{0} is a locked port")]
     LockedPort(LinkName),
+    /// The port of a filtering bridge is in no VLAN, so nothing that it sends gets anywhere.
+    #[error("{0} is in no VLAN of its bridge")]
+    NoVlan(LinkName),
+    /// The kernel does not let this process inject, and from the bridge device the VLAN cannot be
+    /// reached.
+    #[error("{bridge} itself is no member of VLAN {vlan}, and the kernel refuses injection")]
+    BridgeOutsideVlan {
+        /// The bridge.
+        bridge: LinkName,
+        /// The VLAN.
+        vlan: VlanId,
+    },
     /// The guest has more frames than one schedule may hold.
     #[error("the guest has more addresses and VLANs than a schedule holds")]
     TooMany,

@@ -9,4 +9,5 @@ pub mod clock;
 pub mod event_loop;
 pub mod netlink;
 pub mod packet;
+pub mod virt_connection;
 pub mod virt_events;

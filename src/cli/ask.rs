@@ -1,0 +1,100 @@
+//! Commands that ask the agent.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::failure::Failure;
+use super::guests::GuestsText;
+use super::history::HistoryText;
+use super::plan_text::PlanText;
+use super::status::StatusText;
+use super::{clock, output};
+use crate::control::Status;
+use crate::control::client::{CallError, Client};
+use crate::engine::{GuestView, Outline, Record, StagedNic};
+
+/// A question waits for nothing on the network; after this the agent is stuck.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn status(socket: &Path, json: bool) -> Result<(), Failure> {
+    let answer = ask(socket, async |agent| agent.status().await)?;
+    show(&answer, json, |status: &Status| {
+        StatusText(status, clock::now()).to_string()
+    })
+}
+
+pub(super) fn guests(socket: &Path, json: bool) -> Result<(), Failure> {
+    let answer = ask(socket, async |agent| agent.guests().await)?;
+    show(&answer, json, |guests: &Vec<GuestView>| {
+        GuestsText(guests, clock::now()).to_string()
+    })
+}
+
+pub(super) fn history(socket: &Path, limit: u32, json: bool) -> Result<(), Failure> {
+    let answer = ask(socket, async |agent| agent.history(limit).await)?;
+    show(&answer, json, |records: &Vec<Record>| {
+        HistoryText(records, clock::now()).to_string()
+    })
+}
+
+pub(super) fn plan(socket: &Path, guest: &str, json: bool) -> Result<(), Failure> {
+    let answer = ask(socket, async |agent| agent.plan(guest).await)?;
+    show(&answer, json, |plan: &Outline<StagedNic>| {
+        PlanText(plan).to_string()
+    })
+}
+
+/// Connects, asks one question and gives the answer, which is JSON.
+fn ask(
+    socket: &Path,
+    question: impl AsyncFnOnce(&Client) -> Result<String, CallError>,
+) -> Result<String, Failure> {
+    reach(socket)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
+    runtime.block_on(patiently(async {
+        let agent = Client::connect(socket).await.map_err(Failure::Connect)?;
+        question(&agent).await.map_err(Failure::Call)
+    }))
+}
+
+async fn patiently(
+    answer: impl Future<Output = Result<String, Failure>>,
+) -> Result<String, Failure> {
+    tokio::time::timeout(PATIENCE, answer)
+        .await
+        .unwrap_or(Err(Failure::Silent(PATIENCE)))
+}
+
+/// Tells an agent that is not there from a socket that is not ours, before a protocol hides it.
+fn reach(socket: &Path) -> Result<(), Failure> {
+    let path = socket.to_owned();
+    match UnixStream::connect(socket) {
+        Ok(_) => Ok(()),
+        Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+            Err(Failure::Forbidden { path, source })
+        }
+        Err(source) => Err(Failure::Absent { path, source }),
+    }
+}
+
+/// Prints the agent's own JSON, or what it says to people.
+fn show<T: DeserializeOwned, D: fmt::Display>(
+    answer: &str,
+    json: bool,
+    text: impl FnOnce(&T) -> D,
+) -> Result<(), Failure> {
+    if json {
+        return output::print_raw_json(answer);
+    }
+    let value = serde_json::from_str(answer).map_err(Failure::Answer)?;
+    output::print(text(&value))
+}

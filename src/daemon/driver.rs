@@ -1,0 +1,345 @@
+//! The only loop: owns the engine, feeds it and does what it says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior};
+
+use super::narrate::narrate;
+use super::notify::Notifier;
+use super::plan_report;
+use super::record::Recorder;
+use crate::control::Request;
+use crate::emit::{Emitter, Prepared, Stager};
+use crate::engine::{Action, Engine, Event, Policy, Queue, Snapshot};
+use crate::listen::libvirt::Listener;
+use crate::metrics::Metrics;
+use crate::model::Instant;
+use crate::observe::links::Links;
+use crate::sys::clock;
+
+/// How long a change may wait until people see it; a burst of events makes one snapshot.
+const PUBLISH: Duration = Duration::from_millis(20);
+
+/// How long the first frames of migrations may hold up the end.
+const LAST_FRAMES: Duration = Duration::from_secs(1);
+
+/// How much the realtime clock may move against the monotonic one before the engine hears of it:
+/// well below the millisecond that stamps are compared in.
+const CLOCK_SLIP: u64 = 100_000;
+
+/// What the main thread tells the driver.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// New settings.
+    Reload {
+        /// What the engine decides by.
+        policy: Box<Policy>,
+        /// Whether frames are logged instead of sent.
+        dry_run: bool,
+    },
+    /// Finish first frames and end.
+    Stop,
+}
+
+/// Everything the loop needs.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// What decides.
+    pub(super) engine: Engine,
+    /// What sends.
+    pub(super) emitter: Emitter,
+    /// What resolves.
+    pub(super) stager: Stager,
+    /// What hears libvirt.
+    pub(super) listener: Listener,
+    /// What hears the kernel.
+    pub(super) links: Links,
+    /// What counts.
+    pub(super) metrics: Arc<Metrics>,
+    /// What writes everything down, if anything does.
+    pub(super) recorder: Option<Recorder>,
+    /// Where pictures go.
+    pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
+    /// Where requests come from.
+    pub(super) requests: mpsc::Receiver<Request>,
+    /// Where orders come from.
+    pub(super) orders: mpsc::Receiver<Order>,
+    /// systemd.
+    pub(super) notifier: Notifier,
+}
+
+pub(super) struct Driver {
+    parts: Parts,
+    stagings: JoinSet<Prepared>,
+    /// When the next snapshot is due; none while nothing changed.
+    publish_at: Option<Instant>,
+    offset: i64,
+    status: String,
+    stop_by: Option<Instant>,
+    /// libvirt is to be read again and had no room for the question.
+    relist: bool,
+}
+
+impl Driver {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            stagings: JoinSet::new(),
+            publish_at: None,
+            offset: 0,
+            status: String::new(),
+            stop_by: None,
+            relist: false,
+        }
+    }
+
+    /// Runs until told to stop.
+    pub(super) async fn run(mut self) {
+        let mut watchdog = self.parts.notifier.watchdog_interval().map(ticks);
+        self.check_clock();
+        self.publish();
+        while !self.is_over() {
+            let deadline = sleep_until(self.deadline());
+            tokio::select! {
+                biased;
+                () = self.parts.listener.ready() => self.parts.listener.dispatch(),
+                () = deadline => self.timeout(),
+                event = self.parts.links.next() => self.link(event),
+                Some(Ok(prepared)) = self.stagings.join_next() => self.staged(prepared),
+                Some(order) = self.parts.orders.recv() => self.order(order),
+                Some(request) = self.parts.requests.recv() => self.request(request),
+                () = tick(watchdog.as_mut()) => self.parts.notifier.watchdog(),
+            }
+            while let Some(event) = self.parts.listener.next_event() {
+                self.handle(event);
+            }
+            self.act();
+            self.publish_if_due();
+        }
+        self.publish();
+        self.parts.listener.stop();
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop_by
+            .is_some_and(|by| self.parts.engine.first_frames_waiting() == 0 || by <= clock::now())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let engine = self.parts.engine.poll_timeout();
+        [engine, self.publish_at, self.stop_by]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn handle(&mut self, event: Event) {
+        let lost_events = matches!(
+            event,
+            Event::Dropped {
+                queue: Queue::Libvirt,
+                ..
+            }
+        );
+        let now = clock::now();
+        if let Some(recorder) = &mut self.parts.recorder {
+            recorder.event(now, event.clone());
+        }
+        self.parts.engine.handle_event(now, event);
+        self.act();
+        self.touch();
+        // What was lost cannot be known, so libvirt is read again.
+        if lost_events {
+            self.relist = !self.parts.listener.request_list();
+        }
+    }
+
+    fn timeout(&mut self) {
+        let now = clock::now();
+        // The timer also wakes for snapshots.
+        if self.parts.engine.poll_timeout().is_some_and(|at| at <= now) {
+            if let Some(recorder) = &mut self.parts.recorder {
+                recorder.timeout(now);
+            }
+            self.parts.engine.handle_timeout(now);
+            self.touch();
+        }
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.parts.engine.poll_action() {
+            if let Action::Send(ticket) = action {
+                let outcome = self.parts.emitter.fire(&ticket, clock::now());
+                let returned = clock::now();
+                let sent = Event::Sent {
+                    ticket,
+                    returned,
+                    outcome,
+                };
+                if let Some(recorder) = &mut self.parts.recorder {
+                    recorder.action(returned, Action::Send(ticket));
+                    recorder.event(returned, sent.clone());
+                }
+                self.parts.engine.handle_event(returned, sent);
+            } else {
+                self.carry_out(action);
+            }
+        }
+    }
+
+    /// Everything but sending.
+    fn carry_out(&mut self, action: Action) {
+        self.parts.metrics.apply(&action);
+        narrate(&action);
+        if let Some(recorder) = &mut self.parts.recorder {
+            recorder.action(clock::now(), action.clone());
+        }
+        match action {
+            Action::Describe { guest, generation } => {
+                self.check_clock();
+                self.parts.listener.describe(guest, generation);
+            }
+            Action::Stage {
+                guest,
+                generation,
+                plan,
+            } => {
+                let stager = self.parts.stager.clone();
+                self.stagings
+                    .spawn(async move { stager.stage(guest, generation, &plan).await });
+            }
+            Action::Unstage { guest } => self.parts.emitter.remove(guest),
+            Action::Send(_)
+            | Action::Reached { .. }
+            | Action::Refused { .. }
+            | Action::Finished(_)
+            | Action::Count(..)
+            | Action::Measure(..) => {}
+        }
+    }
+
+    fn link(&mut self, event: Event) {
+        if let Event::Link(link) = &event {
+            self.parts.emitter.observe(link);
+        }
+        self.handle(event);
+    }
+
+    fn staged(&mut self, prepared: Prepared) {
+        let event = Event::Staged {
+            guest: prepared.guest,
+            generation: prepared.generation,
+            staging: prepared.staging.clone(),
+        };
+        self.parts.emitter.insert(prepared);
+        self.handle(event);
+    }
+
+    fn order(&mut self, order: Order) {
+        match order {
+            Order::Reload { policy, dry_run } => {
+                self.parts.emitter.set_dry_run(dry_run);
+                self.handle(Event::Policy(policy));
+            }
+            Order::Stop => self.stop_by = Some(clock::now() + LAST_FRAMES),
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        match request {
+            Request::Plan { guest, reply } => {
+                let (found, answer) = tokio::sync::oneshot::channel();
+                self.parts.listener.find(&guest, found);
+                let stager = self.parts.stager.clone();
+                let policy = self.parts.engine.policy().clone();
+                // As many at a time as the control socket has callers and libvirt's worker takes.
+                tokio::spawn(async move {
+                    let report = plan_report::report(answer, &policy, &stager).await;
+                    if reply.send(report).is_err() {
+                        tracing::debug!("the caller left before its plan was ready");
+                    }
+                });
+            }
+        }
+    }
+
+    /// Tells the engine how the clocks stand, where that changed.
+    fn check_clock(&mut self) {
+        let offset = clock::realtime_offset();
+        if offset.abs_diff(self.offset) > CLOCK_SLIP {
+            self.offset = offset;
+            self.handle(Event::Clock { offset });
+        }
+    }
+
+    fn touch(&mut self) {
+        if self.publish_at.is_none() {
+            self.publish_at = Some(clock::now() + PUBLISH);
+        }
+    }
+
+    fn publish_if_due(&mut self) {
+        if self.publish_at.is_some_and(|at| at <= clock::now()) {
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
+        self.publish_at = None;
+        if self.relist {
+            self.relist = !self.parts.listener.request_list();
+        }
+        if let Some(dropped) = self.parts.recorder.as_mut().map(Recorder::take_dropped)
+            && dropped > 0
+        {
+            self.handle(Event::Dropped {
+                queue: Queue::Record,
+                count: dropped,
+            });
+        }
+        let snapshot = Arc::new(self.parts.engine.snapshot());
+        self.parts.metrics.observe(&snapshot);
+        let status = status(&snapshot);
+        if status != self.status {
+            self.parts.notifier.status(&status);
+            self.status = status;
+        }
+        self.parts.snapshots.send_replace(snapshot);
+    }
+}
+
+/// The line that `systemctl status` shows.
+fn status(snapshot: &Snapshot) -> String {
+    let guests = snapshot.guests.len();
+    if snapshot.libvirt.resynced {
+        let ended = snapshot.history.len();
+        format!("connected to libvirt; {guests} guests, {ended} migrations in history")
+    } else {
+        "waiting for libvirt".to_owned()
+    }
+}
+
+fn ticks(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+async fn tick(interval: Option<&mut Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(deadline.saturating_since(clock::now())).await,
+        None => std::future::pending().await,
+    }
+}

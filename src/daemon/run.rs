@@ -1,0 +1,322 @@
+//! From arguments to a running agent and back.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info, warn};
+
+use super::arguments::Arguments;
+use super::driver::{Driver, Order, Parts};
+use super::lock::Lock;
+use super::logging;
+use super::notify::Notifier;
+use super::record::Recorder;
+use super::run_error::{RunError, chain};
+use crate::config::{self, Config, LoadConfigError, Loaded, Sources};
+use crate::control::{self, ControlSocket, Facts, View};
+use crate::emit::{EmitSettings, Emitter};
+use crate::engine::{Engine, Snapshot};
+use crate::listen::libvirt::{Access, Listener, Settings};
+use crate::metrics::Metrics;
+use crate::model::Timestamp;
+use crate::observe::links::Links;
+use crate::sys::clock;
+
+/// Orders that wait for the driver: a reload and a stop. A third has to wait for room.
+const ORDERS: usize = 2;
+
+/// How long the driver may take to end after an order to: a second for first frames, and two for
+/// libvirt to let go.
+const END: Duration = Duration::from_secs(4);
+
+/// The daemon, from its command line to its exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    /// `EX_USAGE`: the command line is wrong.
+    const USAGE: u8 = 64;
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(refusal) => {
+            let status = if refusal.use_stderr() { USAGE } else { 0 };
+            return match refusal.print() {
+                Ok(()) => ExitCode::from(status),
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
+    };
+    logging::start();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            error!("{}", chain(&failure));
+            ExitCode::from(failure.status())
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), RunError> {
+    let loaded = load(arguments)?;
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
+    if arguments.check {
+        info!("the configuration is valid");
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(RunError::Runtime)?;
+    runtime.block_on(serve(arguments, loaded))
+}
+
+fn load(arguments: &Arguments) -> Result<Loaded, LoadConfigError> {
+    config::load(&Sources::of_process(
+        arguments.config.clone(),
+        arguments.settings(),
+    ))
+}
+
+/// What the main thread keeps of a running agent.
+struct Agent {
+    driver: JoinHandle<()>,
+    orders: mpsc::Sender<Order>,
+    facts: watch::Sender<Arc<Facts>>,
+    metrics: Arc<Metrics>,
+    notifier: Notifier,
+}
+
+async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
+    let Loaded { config, warnings } = loaded;
+    let _lock = Lock::take()?;
+    let mut signals = Signals::new().map_err(RunError::Runtime)?;
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
+    metrics.configure(config.dry_run, config.metrics.guest_labels);
+    let http = TcpListener::bind(config.metrics.listen)
+        .await
+        .map_err(|source| RunError::Http {
+            address: config.metrics.listen,
+            source,
+        })?;
+    let control = ControlSocket::bind(&config.control_socket).await?;
+    let (snapshot_sender, snapshot) = watch::channel(Arc::new(Snapshot::default()));
+    let (facts_sender, facts) = watch::channel(Arc::new(facts(&config, warnings)));
+    let (request_sender, requests) = mpsc::channel(control::REQUESTS);
+    let (orders, order_queue) = mpsc::channel(ORDERS);
+    let notifier = Notifier::from_environment();
+    let recorder = match &arguments.record {
+        Some(file) => Some(Recorder::start(file, &config.policy)?),
+        None => None,
+    };
+    let seed = Seed {
+        emit: EmitSettings {
+            dry_run: config.dry_run,
+            route: arguments.route.into(),
+            uplinks: config.network_uplinks.clone(),
+        },
+        listen: Settings::new(&*config.libvirt.uri, access(config.libvirt.access)),
+        engine: Engine::new(config.policy.clone()),
+        metrics: Arc::clone(&metrics),
+        recorder,
+        snapshots: snapshot_sender,
+        requests,
+        orders: order_queue,
+        notifier: notifier.clone(),
+    };
+    let driver = start_driver(seed).await?;
+    let view = View {
+        snapshot,
+        facts,
+        metrics: Arc::clone(&metrics),
+    };
+    let agent = Agent {
+        driver,
+        orders,
+        facts: facts_sender,
+        metrics,
+        notifier,
+    };
+    agent.notifier.ready();
+    info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
+        listen = %config.metrics.listen, dry_run = config.dry_run, "macmoved runs");
+    tokio::select! {
+        never = control::http::serve(http, view.clone()) => match never {},
+        never = control::dbus::serve(control, view, request_sender) => match never {},
+        ended = agent.attend(&mut signals, arguments) => ended,
+    }
+}
+
+impl Agent {
+    /// Obeys signals until one says stop.
+    async fn attend(self, signals: &mut Signals, arguments: &Arguments) -> Result<(), RunError> {
+        loop {
+            tokio::select! {
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+                _ = signals.hang_up.recv() => self.reload(arguments).await?,
+                () = self.orders.closed() => return Err(RunError::DriverGone),
+            }
+        }
+        info!("stopping");
+        self.notifier.stopping();
+        if self.orders.send(Order::Stop).await.is_err() {
+            return Err(RunError::DriverGone);
+        }
+        let ended = tokio::task::spawn_blocking(move || self.driver.join());
+        match tokio::time::timeout(END, ended).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(_) => Err(RunError::DriverGone),
+            Err(_) => {
+                warn!("libvirt did not let go in time; ending all the same");
+                Ok(())
+            }
+        }
+    }
+
+    async fn reload(&self, arguments: &Arguments) -> Result<(), RunError> {
+        self.notifier.reloading();
+        match load(arguments) {
+            Ok(Loaded { config, warnings }) => {
+                for warning in &warnings {
+                    warn!("{warning}");
+                }
+                self.metrics
+                    .configure(config.dry_run, config.metrics.guest_labels);
+                let dry_run = config.dry_run;
+                self.facts.send_modify(|before| {
+                    let facts = facts(&config, warnings);
+                    *before = Arc::new(Facts {
+                        since: before.since,
+                        ..facts
+                    });
+                });
+                let order = Order::Reload {
+                    policy: Box::new(config.policy),
+                    dry_run,
+                };
+                if self.orders.send(order).await.is_err() {
+                    return Err(RunError::DriverGone);
+                }
+                info!("configuration reloaded; sockets, libvirt and uplinks keep to the old one");
+            }
+            Err(refusal) => {
+                error!(
+                    "the configuration was not reloaded, the old one stays: {}",
+                    chain(&refusal)
+                );
+            }
+        }
+        self.notifier.ready();
+        Ok(())
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// What the driver's thread starts from.
+struct Seed {
+    emit: EmitSettings,
+    listen: Settings,
+    engine: Engine,
+    metrics: Arc<Metrics>,
+    recorder: Option<Recorder>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    requests: mpsc::Receiver<control::Request>,
+    orders: mpsc::Receiver<Order>,
+    notifier: Notifier,
+}
+
+/// Starts the driver's thread and waits until it listens.
+async fn start_driver(seed: Seed) -> Result<JoinHandle<()>, RunError> {
+    let (sender, started) = oneshot::channel();
+    let thread = thread::Builder::new()
+        .name("driver".to_owned())
+        .spawn(move || drive(seed, sender))
+        .map_err(RunError::Runtime)?;
+    started.await.map_err(|_| RunError::DriverGone)??;
+    Ok(thread)
+}
+
+fn drive(seed: Seed, started: oneshot::Sender<Result<(), RunError>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(async {
+            match assemble(seed) {
+                Ok(driver) => {
+                    if started.send(Ok(())).is_ok() {
+                        driver.run().await;
+                    }
+                }
+                Err(failure) => report(started, failure),
+            }
+        }),
+        Err(source) => report(started, RunError::Runtime(source)),
+    }
+}
+
+fn report(started: oneshot::Sender<Result<(), RunError>>, failure: RunError) {
+    if let Err(Err(failure)) = started.send(Err(failure)) {
+        error!("{}", chain(&failure));
+    }
+}
+
+fn assemble(seed: Seed) -> Result<Driver, RunError> {
+    let emitter = Emitter::open(seed.emit)?;
+    let (stager, netlink) = emitter.stager().map_err(RunError::Stager)?;
+    tokio::spawn(netlink);
+    let links = Links::open().map_err(RunError::Links)?;
+    let listener = Listener::start(seed.listen)?;
+    Ok(Driver::new(Parts {
+        engine: seed.engine,
+        emitter,
+        stager,
+        listener,
+        links,
+        metrics: seed.metrics,
+        recorder: seed.recorder,
+        snapshots: seed.snapshots,
+        requests: seed.requests,
+        orders: seed.orders,
+        notifier: seed.notifier,
+    }))
+}
+
+fn facts(config: &Config, warnings: Vec<String>) -> Facts {
+    Facts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        since: Timestamp::of(clock::now(), clock::realtime_offset()),
+        dry_run: config.dry_run,
+        access: config.libvirt.access.label().to_owned(),
+        warnings,
+    }
+}
+
+const fn access(access: config::Access) -> Access {
+    match access {
+        config::Access::Full => Access::Full,
+        config::Access::ReadOnly => Access::ReadOnly,
+    }
+}

@@ -1,0 +1,82 @@
+//! One guest's frames, ready to leave.
+
+use super::Route;
+use super::entry::EntryRequest;
+use super::limiter::Stream;
+use crate::engine::{StagedFrame, Staging};
+use crate::model::{GuestId, Ifindex, LinkName, LinkState};
+
+/// What [`super::Stager::stage`] made of a plan; [`super::Emitter::insert`] makes it ready to fire.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The guest.
+    pub guest: GuestId,
+    /// The generation that asked for it.
+    pub generation: u64,
+    /// What the engine has to know of it.
+    pub staging: Staging,
+    pub(super) frames: Vec<Frame>,
+    pub(super) places: Vec<Place>,
+    /// The links that the frames depend on, as they were found.
+    pub(super) links: Vec<LinkState>,
+}
+
+/// Where one NIC is plugged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The NIC's index among the `<interface>`s of the XML.
+    pub nic: u16,
+    /// The guest's port.
+    pub port: LinkName,
+    /// Its bridge.
+    pub bridge: LinkName,
+    /// The links by which frames leave the bridge for the network; possibly none.
+    pub uplinks: Vec<LinkName>,
+    /// Whether the bridge learns from what the port receives.
+    pub learns: bool,
+}
+
+/// One frame and all that its ways take.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) stream: Stream,
+    pub(super) port: Ifindex,
+    pub(super) bridge: Ifindex,
+    /// As in [`StagedFrame::uplinks`].
+    pub(super) uplinks: Vec<Ifindex>,
+    pub(super) learns: bool,
+    pub(super) route: Route,
+    /// The frame as the guest would send it.
+    pub(super) as_guest: Vec<u8>,
+    /// The frame as the bridge device has to send it, where it is in the frame's VLAN.
+    pub(super) as_bridge: Option<Vec<u8>>,
+    pub(super) entry: EntryRequest,
+}
+
+impl Frame {
+    /// The octets that leave by the frame's route.
+    pub(super) fn octets(&self) -> &[u8] {
+        match self.route {
+            Route::Injection | Route::EntryAndInjection => &self.as_guest,
+            Route::EntryAndBridge => self.as_bridge.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
+impl Prepared {
+    /// The frames of a round, in the order in which they go out: what the engine knows of each,
+    /// its octets, and its way.
+    pub fn frames(&self) -> impl Iterator<Item = (&StagedFrame, &[u8], Route)> {
+        self.staging
+            .frames
+            .iter()
+            .zip(&self.frames)
+            .map(|(staged, frame)| (staged, frame.octets(), frame.route))
+    }
+
+    /// Where the NICs that have frames are plugged in, in document order.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+}

@@ -1,0 +1,265 @@
+//! From a plan and the host's links to frames and their ways: no IO.
+
+use std::collections::BTreeSet;
+
+use super::entry::EntryRequest;
+use super::limiter::Stream;
+use super::prepared::{Frame, Place, Prepared};
+use super::route::Route;
+use super::topology::{Device, Filtering, Kind, Membership, Topology, VlanTable};
+use crate::engine::{Plan, PlannedNic, StagedFrame, Staging};
+use crate::model::{FrameKind, GuestId, Ifindex, LinkName, Refusal, VlanId};
+use crate::wire;
+
+/// Frames of one guest in one round. Five rounds of 64 take more than a second of default pacing;
+/// a trunk port with more VLANs than that belongs to a router, which announces itself.
+const MAX_FRAMES: usize = 64;
+
+/// The host at the moment of staging, and the settings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Host<'a> {
+    pub(super) topology: &'a Topology,
+    /// Read where a bridge of the plan filters VLANs.
+    pub(super) vlans: &'a VlanTable,
+    /// [`Route::Injection`] or [`Route::EntryAndBridge`].
+    pub(super) route: Route,
+    /// `[network] uplinks`.
+    pub(super) uplinks: &'a [LinkName],
+}
+
+/// Resolves every NIC of the plan.
+pub(super) fn resolve(guest: GuestId, generation: u64, plan: &Plan, host: Host<'_>) -> Prepared {
+    let mut staging = Staging::default();
+    let mut places = Vec::new();
+    let mut links = Vec::new();
+    let mut queues = Vec::new();
+    let mut taken = BTreeSet::new();
+    let targets = plan.nics.iter().map(|nic| nic.target).collect();
+    for nic in &plan.nics {
+        let (port, bridge) = match host.find(nic) {
+            Ok(found) => found,
+            Err(refusal) => {
+                staging.refused.push((nic.index, refusal));
+                continue;
+            }
+        };
+        if !taken.insert((bridge.state.ifindex, nic.mac)) {
+            staging.refused.push((nic.index, Refusal::DuplicateMac));
+            continue;
+        }
+        let uplinks = host
+            .topology
+            .uplinks(bridge.state.ifindex, &targets, host.uplinks);
+        let site = Site {
+            nic,
+            port,
+            bridge,
+            uplinks: &uplinks,
+        };
+        let (frames, refusals) = host.frames(site);
+        let refusals = refusals.into_iter().map(|refusal| (nic.index, refusal));
+        staging.refused.extend(refusals);
+        places.push(site.place());
+        links.extend([port.state, bridge.state]);
+        queues.push((nic.index, frames.into_iter()));
+    }
+
+    // One frame of each NIC, then the second of each: a trunk's tail delays only itself.
+    let mut frames = Vec::new();
+    while frames.len() < MAX_FRAMES {
+        let before = frames.len();
+        for (index, queue) in &mut queues {
+            if frames.len() < MAX_FRAMES
+                && let Some(frame) = queue.next()
+            {
+                staging.frames.push(frame.staged(*index));
+                frames.push(frame);
+            }
+        }
+        if frames.len() == before {
+            break;
+        }
+    }
+    for (index, mut queue) in queues {
+        if queue.next().is_some() {
+            staging.refused.push((index, Refusal::TooMany));
+        }
+    }
+    Prepared {
+        guest,
+        generation,
+        staging,
+        frames,
+        places,
+        links,
+    }
+}
+
+/// Where one NIC is plugged in.
+#[derive(Clone, Copy, Debug)]
+struct Site<'a> {
+    nic: &'a PlannedNic,
+    port: &'a Device,
+    bridge: &'a Device,
+    uplinks: &'a [&'a Device],
+}
+
+impl<'a> Host<'a> {
+    /// The NIC's port and bridge, where an announcement may go that way.
+    fn find(&self, nic: &PlannedNic) -> Result<(&'a Device, &'a Device), Refusal> {
+        let name = nic.target;
+        let port = self
+            .topology
+            .named(name)
+            .ok_or(Refusal::LinkMissing(name))?;
+        let master = port.state.master.ok_or(Refusal::NotEnslaved(name))?;
+        let bridge = self.topology.get(master).ok_or(Refusal::Unanswered(name))?;
+        if !matches!(bridge.kind, Kind::Bridge { .. }) {
+            return Err(Refusal::NotLinuxBridge {
+                port: name,
+                master: bridge.state.name,
+            });
+        }
+        if port.locked {
+            return Err(Refusal::LockedPort(name));
+        }
+        match self.topology.owner(nic.mac, port.state.ifindex) {
+            Some(owner) => Err(Refusal::MacOfHostLink(owner.state.name)),
+            None => Ok((port, bridge)),
+        }
+    }
+
+    /// The NIC's frames, and what cannot be said for it.
+    fn frames(&self, site: Site<'_>) -> (Vec<Frame>, Vec<Refusal>) {
+        let Kind::Bridge {
+            filtering: Some(filtering),
+        } = site.bridge.kind
+        else {
+            let form = Form {
+                vlan: None,
+                as_guest: None,
+                as_bridge: Some(None),
+            };
+            return (vec![self.frame(site, form)], Vec::new());
+        };
+        let none = Membership::default();
+        let port = self.vlans.get(site.port.state.ifindex).unwrap_or(&none);
+        let bridge = self.vlans.get(site.bridge.state.ifindex).unwrap_or(&none);
+        let mut frames = Vec::new();
+        let mut refusals = Vec::new();
+        for form in forms(filtering, port, bridge) {
+            if self.route == Route::EntryAndBridge && form.as_bridge.is_none() {
+                let (bridge, vlan) = (site.bridge.state.name, form.vlan);
+                refusals.extend(vlan.map(|vlan| Refusal::BridgeOutsideVlan { bridge, vlan }));
+            } else {
+                frames.push(self.frame(site, form));
+            }
+        }
+        if frames.is_empty() && refusals.is_empty() {
+            refusals.push(Refusal::NoVlan(site.port.state.name));
+        }
+        refusals.truncate(MAX_FRAMES);
+        (frames, refusals)
+    }
+
+    fn frame(&self, site: Site<'_>, form: Form) -> Frame {
+        let (port, bridge) = (site.port.state.ifindex, site.bridge.state.ifindex);
+        let octets = |tag| wire::Frame::rarp(site.nic.mac, tag).to_vec();
+        Frame {
+            stream: Stream {
+                mac: site.nic.mac,
+                vlan: form.vlan,
+                kind: FrameKind::Rarp,
+            },
+            port,
+            bridge,
+            uplinks: self.bottoms(site.uplinks),
+            learns: site.port.learns,
+            route: match self.route {
+                Route::EntryAndBridge => Route::EntryAndBridge,
+                Route::Injection | Route::EntryAndInjection if site.port.learns => Route::Injection,
+                Route::Injection | Route::EntryAndInjection => Route::EntryAndInjection,
+            },
+            as_guest: octets(form.as_guest),
+            as_bridge: form.as_bridge.map(octets),
+            entry: EntryRequest::new(port, bridge, site.nic.mac, form.vlan),
+        }
+    }
+
+    fn bottoms(&self, uplinks: &[&Device]) -> Vec<Ifindex> {
+        let bottoms: BTreeSet<_> = uplinks
+            .iter()
+            .map(|uplink| self.topology.bottom(uplink))
+            .collect();
+        bottoms.into_iter().collect()
+    }
+}
+
+impl Site<'_> {
+    fn place(&self) -> Place {
+        Place {
+            nic: self.nic.index,
+            port: self.port.state.name,
+            bridge: self.bridge.state.name,
+            uplinks: self.uplinks.iter().map(|link| link.state.name).collect(),
+            learns: self.port.learns,
+        }
+    }
+}
+
+impl Frame {
+    fn staged(&self, nic: u16) -> StagedFrame {
+        StagedFrame {
+            nic,
+            mac: self.stream.mac,
+            vlan: self.stream.vlan,
+            kind: self.stream.kind,
+            port: self.port,
+            uplinks: self.uplinks.clone(),
+        }
+    }
+}
+
+/// How the frame of one VLAN has to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Form {
+    /// The VLAN, where the bridge filters.
+    vlan: Option<VlanId>,
+    /// The tag with which the guest's port takes it.
+    as_guest: Option<VlanId>,
+    /// The tag with which the bridge device takes it; none at all where that is not in the VLAN.
+    as_bridge: Option<Option<VlanId>>,
+}
+
+/// The frames that put a station into every VLAN of its port: untagged for the PVID, which comes
+/// first, and tagged for the others.
+///
+/// The bridge device is a station of its own, with its own PVID. A frame that it sends untagged is
+/// in that one, and a tagged one is dropped unless the bridge device is a member
+/// (`br_allowed_ingress`).
+fn forms(filtering: Filtering, port: &Membership, bridge: &Membership) -> Vec<Form> {
+    let untagged = port.pvid.into_iter();
+    let tagged = port
+        .members
+        .iter()
+        .copied()
+        // A guest behind a provider bridge writes no provider tags.
+        .filter(|&vlan| Some(vlan) != port.pvid && filtering == Filtering::Customer);
+    untagged
+        .map(|vlan| (vlan, None))
+        .chain(tagged.map(|vlan| (vlan, Some(vlan))))
+        .map(|(vlan, as_guest)| Form {
+            vlan: Some(vlan),
+            as_guest,
+            as_bridge: if bridge.pvid == Some(vlan) {
+                Some(None)
+            } else {
+                (bridge.members.contains(&vlan) && filtering == Filtering::Customer)
+                    .then_some(Some(vlan))
+            },
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

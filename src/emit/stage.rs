@@ -1,0 +1,166 @@
+//! Asks the kernel for what a plan depends on. Slow and allocating, so that firing is neither.
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::link::{LinkExtentMask, LinkMessage};
+use rtnetlink::Handle;
+
+use super::prepared::Prepared;
+use super::resolve::{Host, resolve};
+use super::route::Route;
+use super::topology::{Kind, Topology, VlanTable};
+use crate::engine::{Plan, Staging};
+use crate::model::{GuestId, Ifindex, LinkName, Refusal};
+
+/// How long the kernel may take to answer. A dump of a thousand links takes a few milliseconds;
+/// one that waits for a stuck RTNL lock takes for ever.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Resolves plans on this host.
+#[derive(Clone, Debug)]
+pub struct Stager {
+    handle: Handle,
+    route: Route,
+    uplinks: Vec<LinkName>,
+}
+
+impl Stager {
+    /// Opens a netlink socket in the network namespace of the calling thread. The future has to be
+    /// spawned; it drives the socket and ends when the last stager is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Those of opening the socket.
+    pub(super) fn start(
+        route: Route,
+        uplinks: Vec<LinkName>,
+    ) -> io::Result<(Self, impl Future<Output = ()> + Send + 'static)> {
+        let (connection, handle, _) = rtnetlink::new_connection()?;
+        let stager = Self {
+            handle,
+            route,
+            uplinks,
+        };
+        Ok((stager, connection))
+    }
+
+    /// Resolves and builds all that `plan` needs. NICs that cannot be announced here are in
+    /// [`Staging::refused`], those that the plan itself refuses not among them.
+    pub async fn stage(&self, guest: GuestId, generation: u64, plan: &Plan) -> Prepared {
+        let answered = tokio::time::timeout(PATIENCE, self.ask(plan)).await;
+        let error: &dyn std::error::Error = match &answered {
+            Ok(Ok((topology, vlans))) => {
+                let host = Host {
+                    topology,
+                    vlans,
+                    route: self.route,
+                    uplinks: &self.uplinks,
+                };
+                return resolve(guest, generation, plan, host);
+            }
+            Ok(Err(error)) => error,
+            Err(elapsed) => elapsed,
+        };
+        tracing::warn!(%guest, error, "the kernel did not describe its links");
+        unanswered(guest, generation, plan)
+    }
+
+    async fn ask(&self, plan: &Plan) -> Result<(Topology, VlanTable), rtnetlink::Error> {
+        let mut topology = Topology::default();
+        let mut vlans = VlanTable::default();
+        if plan.nics.is_empty() {
+            return Ok((topology, vlans));
+        }
+        self.dump(AddressFamily::Unspec, LinkExtentMask::SkipStats, |link| {
+            topology.insert(link);
+        })
+        .await?;
+        // A dump may miss a link that came meanwhile, and names of taps are used again: the
+        // kernel's own lookup by name has the last word on each target.
+        for nic in &plan.nics {
+            self.refresh(&mut topology, nic.target).await?;
+        }
+        let filters = plan.nics.iter().any(|nic| {
+            let port = topology.named(nic.target);
+            let bridge = port.and_then(|port| topology.get(port.state.master?));
+            bridge.is_some_and(|bridge| matches!(bridge.kind, Kind::Bridge { filtering: Some(_) }))
+        });
+        if filters {
+            // Compressed: 4,094 VLANs of one port would else fill half of a dump's datagram.
+            let mask = LinkExtentMask::BrvlanCompressed;
+            self.dump(AddressFamily::Bridge, mask, |link| vlans.insert(link))
+                .await?;
+        }
+        Ok((topology, vlans))
+    }
+
+    async fn dump(
+        &self,
+        family: AddressFamily,
+        mask: LinkExtentMask,
+        mut take: impl FnMut(&LinkMessage),
+    ) -> Result<(), rtnetlink::Error> {
+        let request = self.handle.link().get();
+        let mut links = std::pin::pin!(request.set_filter_mask(family, vec![mask]).execute());
+        while let Some(link) = links.try_next().await? {
+            take(&link);
+        }
+        Ok(())
+    }
+
+    /// Reads the link of that name, and its master where the dump did not have it.
+    async fn refresh(
+        &self,
+        topology: &mut Topology,
+        name: LinkName,
+    ) -> Result<(), rtnetlink::Error> {
+        let request = self.handle.link().get().match_name(name.as_str());
+        topology.remove(name);
+        let Some(ifindex) = self.one(topology, request).await? else {
+            return Ok(());
+        };
+        let master = topology.get(ifindex).and_then(|port| port.state.master);
+        if let Some(master) = master.filter(|&master| topology.get(master).is_none()) {
+            let request = self.handle.link().get().match_index(master.get());
+            self.one(topology, request).await?;
+        }
+        Ok(())
+    }
+
+    async fn one(
+        &self,
+        topology: &mut Topology,
+        request: rtnetlink::LinkGetRequest,
+    ) -> Result<Option<Ifindex>, rtnetlink::Error> {
+        let mut links = std::pin::pin!(request.execute());
+        match links.try_next().await {
+            Ok(link) => Ok(link.and_then(|link| topology.insert(&link))),
+            Err(rtnetlink::Error::NetlinkError(error)) if error.raw_code() == -libc::ENODEV => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn unanswered(guest: GuestId, generation: u64, plan: &Plan) -> Prepared {
+    let refused = plan
+        .nics
+        .iter()
+        .map(|nic| (nic.index, Refusal::Unanswered(nic.target)))
+        .collect();
+    Prepared {
+        guest,
+        generation,
+        staging: Staging {
+            frames: Vec::new(),
+            refused,
+        },
+        frames: Vec::new(),
+        places: Vec::new(),
+        links: Vec::new(),
+    }
+}

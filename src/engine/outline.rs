@@ -1,0 +1,95 @@
+//! A plan as people and scripts read it: `macmovectl plan`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{FrameKind, Interface, VlanId};
+
+/// A guest and its NICs. Texts are the XML's own, raw: escape them before they meet a terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Outline<N> {
+    /// The guest.
+    pub guest: OutlinedGuest,
+    /// One entry per `<interface>`, in document order.
+    pub nics: Vec<N>,
+}
+
+/// Which guest.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct OutlinedGuest {
+    /// `<name>`.
+    pub name: Option<String>,
+    /// `<uuid>`.
+    pub uuid: Option<String>,
+}
+
+/// One `<interface>` and what was decided about it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct OutlinedNic {
+    /// `mac/@address` in lower case.
+    pub mac: Option<String>,
+    /// `@type`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// `source/@bridge`, `@network`, `@dev` or `@path`, whichever stands.
+    pub source: Option<String>,
+    /// `target/@dev`.
+    pub target: Option<String>,
+    /// `model/@type`.
+    pub model: Option<String>,
+    /// `vlan/tag/@id`.
+    pub vlans: Vec<VlanId>,
+    /// Whether it is announced.
+    pub announceable: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// A NIC with what stands ready for it on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct StagedNic {
+    /// The NIC.
+    #[serde(flatten)]
+    pub nic: OutlinedNic,
+    /// The frames of one round.
+    #[serde(default)]
+    pub frames: Vec<OutlinedFrame>,
+    /// By which way they leave.
+    #[serde(default)]
+    pub route: Option<String>,
+    /// The guest's port.
+    #[serde(default)]
+    pub port: Option<String>,
+    /// Its bridge.
+    #[serde(default)]
+    pub bridge: Option<String>,
+    /// The links by which frames leave the bridge.
+    #[serde(default)]
+    pub uplinks: Vec<String>,
+}
+
+/// A frame that stands ready.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct OutlinedFrame {
+    /// What it says.
+    pub kind: FrameKind,
+    /// The VLAN that it is for, where the port filters VLANs.
+    #[serde(default)]
+    pub vlan: Option<VlanId>,
+    /// Pairs of hexadecimal digits.
+    pub octets: String,
+}
+
+impl From<Interface> for OutlinedNic {
+    fn from(interface: Interface) -> Self {
+        Self {
+            mac: interface.mac,
+            kind: interface.kind,
+            source: interface.source,
+            target: interface.target,
+            model: interface.model,
+            vlans: interface.vlans,
+            announceable: interface.nic.is_ok(),
+            reason: interface.nic.err().map(|refusal| refusal.to_string()),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! From a guest's name to frames that stand ready, and back.
+
+use std::time::Duration;
+
+use super::{Action, Count, DescribeFault, Engine, Measure, Staging, plan};
+use crate::model::{GuestDescription, GuestId, Instant, Phase, Refusal};
+
+/// How long after libvirt did not describe an arriving guest it is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+
+impl Engine {
+    /// Asks libvirt for the guest's XML, to stage it.
+    pub(super) fn ask(&mut self, id: GuestId, now: Instant) {
+        let Some(guest) = self.guests.get_mut(&id) else {
+            return;
+        };
+        guest.generation += 1;
+        guest.asked = Some(now);
+        guest.ask_again = None;
+        guest.staging = None;
+        let generation = guest.generation;
+        self.act(Action::Describe {
+            guest: id,
+            generation,
+        });
+    }
+
+    pub(super) fn described(
+        &mut self,
+        now: Instant,
+        id: GuestId,
+        generation: u64,
+        outcome: Result<GuestDescription, DescribeFault>,
+    ) {
+        let current = self
+            .guests
+            .get(&id)
+            .is_some_and(|guest| guest.generation == generation);
+        if !current {
+            return self.count(Count::Stale, 1);
+        }
+        match outcome {
+            Ok(description) => {
+                let plan = plan(id, &description, &self.policy);
+                for (nic, refusal) in &plan.refused {
+                    self.refuse(id, *nic, refusal.clone());
+                }
+                if let Some(guest) = self.guests.get_mut(&id) {
+                    guest.name = description.name;
+                    guest.plan = plan.clone();
+                }
+                self.act(Action::Stage {
+                    guest: id,
+                    generation,
+                    plan,
+                });
+            }
+            Err(DescribeFault::Unavailable) => {
+                if let Some(guest) = self.guests.get_mut(&id) {
+                    guest.ask_again = Some(now + ASK_AGAIN);
+                }
+            }
+            Err(DescribeFault::Gone | DescribeFault::Malformed) => {
+                if let Some(guest) = self.guests.get_mut(&id) {
+                    guest.asked = None;
+                    guest.single = None;
+                }
+            }
+        }
+    }
+
+    pub(super) fn staged(&mut self, now: Instant, id: GuestId, generation: u64, staging: Staging) {
+        let rounds = self.policy.rounds.rounds;
+        let Some(guest) = self
+            .guests
+            .get_mut(&id)
+            .filter(|guest| guest.generation == generation)
+        else {
+            return self.count(Count::Stale, 1);
+        };
+        let asked = guest.asked.take();
+        let refused = staging.refused.clone();
+        for frame in &staging.frames {
+            self.pacer.prepare(&frame.uplinks, now);
+        }
+        guest.staging = Some(staging);
+        guest.reserve(rounds);
+        if let Some(asked) = asked {
+            self.act(Action::Measure(
+                Measure::Staging,
+                now.saturating_since(asked),
+            ));
+        }
+        for (nic, refusal) in refused {
+            self.refuse(id, nic, refusal);
+        }
+        self.reach(id, Phase::Staged, now);
+        self.catch_up(now, id);
+    }
+
+    fn refuse(&mut self, guest: GuestId, nic: u16, refusal: Refusal) {
+        self.count(Count::Refusals, 1);
+        self.act(Action::Refused {
+            guest,
+            nic,
+            refusal,
+        });
+    }
+
+    pub(super) fn unstage(&mut self, id: GuestId) {
+        let Some(guest) = self.guests.get_mut(&id) else {
+            return;
+        };
+        guest.generation += 1;
+        guest.asked = None;
+        guest.ask_again = None;
+        guest.forget_parked();
+        if guest.staging.take().is_some() {
+            self.act(Action::Unstage { guest: id });
+        }
+    }
+}

@@ -1,0 +1,6 @@
+mod arrivals;
+mod departures;
+mod guarantees;
+mod pacing;
+mod stage;
+mod world;

@@ -1,0 +1,292 @@
+use super::world::{World, guest, link, port};
+use crate::engine::{
+    Action, Cause, Count, Event, GuestFacts, Lifecycle, Measure, MigrationStatus, Policy, Record,
+    Round, RunState,
+};
+use crate::model::{GuestName, Instant, Mode, Outcome, Phase, SendFault, Side};
+
+const WHOLE: [(Round, u128); 5] = [
+    (Round::Scheduled(1), 0),
+    (Round::Scheduled(2), 50),
+    (Round::Scheduled(3), 200),
+    (Round::Scheduled(4), 450),
+    (Round::Scheduled(5), 800),
+];
+
+fn record(world: &World) -> Record {
+    let history = world.engine.snapshot().history;
+    assert_eq!(history.len(), 1, "{history:#?}");
+    history[0].clone()
+}
+
+#[test]
+fn precopy_gets_one_early_frame_and_five_rounds_from_resume() {
+    let mut world = World::new(Policy::default());
+    world.arrive(1);
+    world.wait(2_000);
+    let rounds = world.rounds(1);
+    assert_eq!(rounds[0].0, Round::Early);
+    assert_eq!(rounds[1..], WHOLE);
+    let record = record(&world);
+    assert_eq!(
+        (record.side, record.mode),
+        (Side::Destination, Mode::Precopy)
+    );
+    assert_eq!(record.outcome, Outcome::Completed);
+    assert_eq!(
+        (record.measured.early_frames, record.measured.frames),
+        (1, 5)
+    );
+    assert_eq!(record.measured.rounds, 5);
+    let phases: Vec<_> = record.phases.iter().map(|noted| noted.phase).collect();
+    assert_eq!(
+        phases,
+        [
+            Phase::Staged,
+            Phase::Announced,
+            Phase::Resumed,
+            Phase::RoundsDone
+        ]
+    );
+    assert!(
+        world.engine.poll_timeout().is_none(),
+        "nothing is left to do"
+    );
+}
+
+#[test]
+fn rounds_count_from_qemus_stamp_and_not_from_our_hearing_of_it() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    let stamp = world.now;
+    world.wait(7);
+    world.event(Event::Resumed {
+        guest: guest(1),
+        at: world.now,
+        stamp,
+    });
+    world.wait(2_000);
+    let second = world
+        .sent
+        .iter()
+        .find(|sent| sent.ticket.round == Round::Scheduled(2))
+        .unwrap();
+    assert_eq!(second.at.saturating_since(stamp).as_millis(), 50);
+    let resume = world.actions.iter().find_map(|action| match action {
+        Action::Measure(Measure::ResumeToWire, delay) => Some(*delay),
+        _ => None,
+    });
+    assert_eq!(resume.unwrap().as_micros(), 7_010);
+}
+
+#[test]
+fn a_stamp_of_another_time_is_not_believed() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    world.wait(100);
+    let stamp = Instant::from_nanos(5);
+    world.event(Event::Resumed {
+        guest: guest(1),
+        at: world.now,
+        stamp,
+    });
+    world.wait(2_000);
+    assert_eq!(world.rounds(1), WHOLE);
+}
+
+#[test]
+fn without_qmp_the_lifecycle_event_starts_the_rounds() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    world.wait(500);
+    world.says(1, Lifecycle::ResumedMigrated);
+    world.wait(2_000);
+    assert_eq!(world.rounds(1), WHOLE);
+    assert_eq!(record(&world).outcome, Outcome::Completed);
+    assert!(
+        world
+            .sent
+            .iter()
+            .any(|sent| sent.ticket.cause == Cause::Lifecycle)
+    );
+}
+
+#[test]
+fn postcopy_is_announced_at_resume_and_ends_with_its_memory() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    world.wait(500);
+    world.migration(1, MigrationStatus::PostcopyActive);
+    world.resume(1);
+    world.says(1, Lifecycle::ResumedPostcopy);
+    world.wait(1_500);
+    assert!(
+        world.engine.snapshot().history.is_empty(),
+        "memory still arrives"
+    );
+    world.migration(1, MigrationStatus::Completed);
+    world.says(1, Lifecycle::ResumedMigrated);
+    world.wait(2_000);
+    assert_eq!(world.rounds(1), WHOLE, "no early frame, no second schedule");
+    let record = record(&world);
+    assert_eq!(
+        (record.mode, record.outcome),
+        (Mode::Postcopy, Outcome::Completed)
+    );
+}
+
+#[test]
+fn a_guest_left_paused_gets_its_rounds_when_it_is_resumed() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    world.wait(500);
+    world.migration(1, MigrationStatus::Completed);
+    world.says(1, Lifecycle::SuspendedPaused);
+    world.wait(3_600_000);
+    assert_eq!(
+        world.rounds(1),
+        [(Round::Early, world.sent[0].at.as_nanos().into_ms())]
+    );
+    world.resume(1);
+    world.says(1, Lifecycle::ResumedUnpaused);
+    world.wait(2_000);
+    assert_eq!(world.rounds(1)[1..], WHOLE);
+    assert_eq!(record(&world).measured.frames, 5);
+}
+
+trait IntoMs {
+    fn into_ms(self) -> u128;
+}
+
+impl IntoMs for u64 {
+    fn into_ms(self) -> u128 {
+        u128::from(self / 1_000_000)
+    }
+}
+
+#[test]
+fn a_guest_that_runs_before_its_frames_stand_ready_is_announced_when_they_do() {
+    let mut world = World::new(Policy::default());
+    world.slow = true;
+    world.arrive(1);
+    world.wait(300);
+    assert!(world.sent.is_empty());
+    world.finish_stagings();
+    world.wait(2_000);
+    assert_eq!(world.rounds(1), WHOLE, "no early frame after RESUME");
+    assert!(world.actions.contains(&Action::Count(Count::StagedLate, 1)));
+}
+
+#[test]
+fn a_failed_arrival_is_silent_and_forgotten() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    world.wait(500);
+    world.says(1, Lifecycle::StoppedFailed);
+    world.wait(5_000);
+    assert!(world.sent.is_empty());
+    assert_eq!(record(&world).outcome, Outcome::Failed);
+    assert!(world.engine.snapshot().guests.is_empty());
+    assert!(
+        world
+            .actions
+            .iter()
+            .any(|action| matches!(action, Action::Unstage { .. }))
+    );
+}
+
+#[test]
+fn frames_wait_for_a_port_that_does_not_pass_them() {
+    let mut world = World::new(Policy::default());
+    world.fault = Some(SendFault::NotForwarding);
+    world.arrive(1);
+    world.wait(2_000);
+    assert!(world.sent.is_empty());
+    assert!(world.engine.snapshot().history.is_empty());
+    world.fault = None;
+    world.event(Event::Link(link(port(1, 0), false)));
+    assert!(world.sent.is_empty());
+    world.event(Event::Link(link(port(1, 0), true)));
+    assert_eq!(
+        world.sent.len(),
+        1,
+        "one frame for the network to learn from"
+    );
+    let record = record(&world);
+    assert_eq!(record.outcome, Outcome::Completed);
+    assert_eq!(record.measured.lost_frames, 4, "the four later rounds");
+}
+
+#[test]
+fn a_port_that_never_opens_is_given_up_and_told() {
+    let mut world = World::new(Policy::default());
+    world.fault = Some(SendFault::NoCarrier);
+    world.arrive(1);
+    world.wait(120_000);
+    let record = record(&world);
+    assert_eq!(
+        (record.measured.frames, record.measured.early_frames),
+        (0, 0)
+    );
+    assert_eq!(record.measured.lost_frames, 6);
+    assert!(world.engine.poll_timeout().is_none());
+}
+
+#[test]
+fn a_full_queue_is_tried_again() {
+    let mut world = World::new(Policy::default());
+    world.fault = Some(SendFault::NoBuffers);
+    world.arrive(1);
+    world.wait(6);
+    world.fault = None;
+    world.wait(2_000);
+    assert_eq!(
+        world.rounds(1).len(),
+        6 - 1,
+        "the early frame's time is past"
+    );
+    assert!(world.actions.contains(&Action::Count(Count::Retries, 1)));
+}
+
+#[test]
+fn a_guest_that_came_while_libvirt_was_away_gets_one_round() {
+    let mut world = World::new(Policy::default());
+    world.event(Event::LibvirtConnected);
+    world.says(1, Lifecycle::StartedMigrated);
+    world.event(Event::LibvirtLost);
+    world.event(Event::LibvirtConnected);
+    let facts = |number: u8, state| GuestFacts {
+        guest: guest(number),
+        name: GuestName::new("name".to_owned()),
+        state,
+    };
+    world.event(Event::Listed {
+        guests: vec![facts(1, RunState::Running), facts(2, RunState::Running)],
+    });
+    world.wait(2_000);
+    let rounds: Vec<_> = world.sent.iter().map(|sent| sent.ticket).collect();
+    assert_eq!(rounds.len(), 1);
+    assert_eq!(
+        (rounds[0].guest, rounds[0].cause),
+        (guest(1), Cause::Resync)
+    );
+    assert!(world.actions.contains(&Action::Count(Count::Reconnects, 1)));
+    assert!(world.engine.snapshot().libvirt.resynced);
+}
+
+#[test]
+fn five_hundred_healthy_guests_cause_no_frame() {
+    let mut world = World::new(Policy::default());
+    world.event(Event::LibvirtConnected);
+    let guests = (0..250)
+        .map(|number| GuestFacts {
+            guest: guest(number),
+            name: GuestName::default(),
+            state: RunState::Running,
+        })
+        .collect();
+    world.event(Event::Listed { guests });
+    world.wait(60_000);
+    assert!(world.sent.is_empty());
+    assert_eq!(world.engine.snapshot().guests.len(), 250);
+}

@@ -1,0 +1,256 @@
+//! What `capture` recorded, as one picture on one clock.
+
+mod figures;
+mod frame;
+mod logs;
+mod pcap;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use macmoved::model::MacAddr;
+
+pub(crate) use figures::Figures;
+pub(crate) use frame::{Frame, Place, RARP};
+pub(crate) use logs::FdbChange;
+use logs::{Call, QmpEvent, QmpWhat};
+use pcap::Pcap;
+
+/// Nanoseconds since the Unix epoch, by the machine's realtime clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stamp(pub(crate) i64);
+
+impl Stamp {
+    /// Milliseconds from `earlier` to this; negative where this is the earlier one.
+    pub(crate) fn ms_after(self, earlier: Self) -> f64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "spans of minutes, to the microsecond"
+        )]
+        let nanos = (self.0 - earlier.0) as f64;
+        nanos / 1e6
+    }
+}
+
+/// Everything that one capture recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Evidence {
+    /// The guests that the lab had, by number.
+    pub(crate) guests: BTreeMap<u8, String>,
+    /// The migrations, in the order in which they began.
+    pub(crate) migrations: Vec<Migration>,
+    /// Frames at every vantage point, by time.
+    pub(crate) frames: Vec<Frame>,
+    /// FDB changes everywhere, by time.
+    pub(crate) fdb: Vec<FdbChange>,
+}
+
+/// One migration.
+#[derive(Clone, Debug)]
+pub(crate) struct Migration {
+    /// The guest's number.
+    pub(crate) guest: u8,
+    /// Whether `virsh migrate` succeeded.
+    pub(crate) succeeded: bool,
+    /// The source host.
+    pub(crate) from: String,
+    /// The destination host.
+    pub(crate) to: String,
+    /// From its begin to the begin of the guest's next one, or to the end of all time.
+    pub(crate) span: Range<Stamp>,
+    /// QMP STOP at the source.
+    pub(crate) stopped: Option<Stamp>,
+    /// QMP MIGRATION completed at the destination.
+    pub(crate) completed: Option<Stamp>,
+    /// QMP RESUME at the destination.
+    pub(crate) resumed: Option<Stamp>,
+}
+
+/// Why a capture cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadEvidenceError {
+    /// A file is missing, or cannot be opened.
+    #[error("read {path}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A capture file is not what `capture` writes.
+    #[error("{0} is no capture of a port, or of all links, with a name for each")]
+    Pcap(PathBuf),
+    /// A line of a log is not what `capture` writes.
+    #[error("{path} has an unknown line {line}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A file's name is not one that `capture` gives.
+    #[error("{0} is in the way")]
+    Name(PathBuf),
+}
+
+/// The MAC address of NIC `nic` of guest `number`.
+pub(crate) const fn guest_mac(nic: u8, number: u8) -> MacAddr {
+    MacAddr::new([0x52, 0x54, 0x00, 0x4d, nic, number])
+}
+
+/// The fabric's port towards bridge `nic` of a host.
+pub(crate) fn fabric_port(host: &str, nic: u8) -> String {
+    format!("{host}-br{nic}")
+}
+
+impl Evidence {
+    /// Reads the directory that `capture` filled.
+    pub(crate) fn read(dir: &Path) -> Result<Self, ReadEvidenceError> {
+        let mut frames = Vec::new();
+        let mut fdb = Vec::new();
+        let mut qmp = Vec::new();
+        for path in list(dir)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if let Some(port) = part(&name, "port-", ".pcap") {
+                let found = read_pcap(&path)?.and_then(|pcap| frame::of_port(&name, port, pcap));
+                frames.extend(found.ok_or_else(|| ReadEvidenceError::Pcap(path.clone()))?);
+            } else if let Some(host) = part(&name, "any-", ".pcap") {
+                let links = logs::links(&read_text(&dir.join(format!("links-{host}.txt")))?);
+                let link = |index: u32| links.get(&index).cloned();
+                let found =
+                    read_pcap(&path)?.and_then(|pcap| frame::of_links(&name, host, pcap, link));
+                frames.extend(found.ok_or_else(|| ReadEvidenceError::Pcap(path.clone()))?);
+            } else if let Some(place) = part(&name, "fdb-", ".txt") {
+                let found = logs::fdb(&name, place, &read_text(&path)?);
+                let path = path.clone();
+                fdb.extend(found.map_err(|line| ReadEvidenceError::Line { path, line })?);
+            } else if let Some(host) = part(&name, "qmp-", ".txt") {
+                qmp.extend(logs::qmp(host, &read_text(&path)?));
+            } else if !["events-", "links-", "guests", "migrations.txt"]
+                .iter()
+                .any(|known| name.starts_with(known))
+            {
+                return Err(ReadEvidenceError::Name(path));
+            }
+        }
+        frames.sort_by_key(|frame| frame.at);
+        fdb.sort_by_key(|change| change.at);
+        qmp.sort_by_key(|event| event.at);
+
+        let mut guests = BTreeMap::new();
+        for path in list(&dir.join("guests"))? {
+            let number = path
+                .file_name()
+                .and_then(|name| name.to_str()?.parse().ok());
+            let number = number.ok_or_else(|| ReadEvidenceError::Name(path.clone()))?;
+            guests.insert(number, read_text(&path)?);
+        }
+        let path = dir.join("migrations.txt");
+        let calls = logs::calls(&read_text(&path)?)
+            .map_err(|line| ReadEvidenceError::Line { path, line })?;
+        Ok(Self {
+            migrations: migrations(&guests, &calls, &qmp),
+            guests,
+            frames,
+            fdb,
+        })
+    }
+
+    /// NICs of a guest that were seen at all.
+    pub(crate) fn nics(&self, guest: u8) -> Vec<u8> {
+        let seen = |nic: &u8| {
+            let mac = guest_mac(*nic, guest);
+            self.frames.iter().any(|frame| frame.source == mac)
+                || self.fdb.iter().any(|change| change.mac == mac)
+        };
+        (0..2).filter(seen).collect()
+    }
+
+    /// Announcements of NIC `nic` of the guest that entered the fabric from the destination.
+    pub(crate) fn announcements<'a>(
+        &'a self,
+        migration: &'a Migration,
+        nic: u8,
+    ) -> impl Iterator<Item = &'a Frame> {
+        let mac = guest_mac(nic, migration.guest);
+        let port = fabric_port(&migration.to, nic);
+        self.frames.iter().filter(move |frame| {
+            frame.ethertype == RARP
+                && frame.source == mac
+                && migration.span.contains(&frame.at)
+                && frame.entered(&port)
+        })
+    }
+}
+
+fn migrations(guests: &BTreeMap<u8, String>, calls: &[Call], qmp: &[QmpEvent]) -> Vec<Migration> {
+    let mut migrations = Vec::new();
+    for call in calls {
+        let Some((&guest, _)) = guests.iter().find(|(_, name)| **name == call.guest) else {
+            continue;
+        };
+        let of_guest = calls.iter().filter(|other| other.guest == call.guest);
+        let next = of_guest
+            .map(|other| other.begin)
+            .filter(|begin| *begin > call.begin)
+            .min();
+        let span = call.begin..next.unwrap_or(Stamp(i64::MAX));
+        let first = |host: &str, what: QmpWhat| {
+            let found = qmp.iter().find(|event| {
+                event.guest == call.guest
+                    && event.host == host
+                    && event.what == what
+                    && span.contains(&event.at)
+            });
+            found.map(|event| event.at)
+        };
+        migrations.push(Migration {
+            guest,
+            succeeded: call.succeeded,
+            from: call.from.clone(),
+            to: call.to.clone(),
+            stopped: first(&call.from, QmpWhat::Stop),
+            completed: first(&call.to, QmpWhat::Completed),
+            resumed: first(&call.to, QmpWhat::Resume),
+            span,
+        });
+    }
+    migrations.sort_by_key(|migration| migration.span.start);
+    migrations
+}
+
+fn part<'a>(name: &'a str, prefix: &str, suffix: &str) -> Option<&'a str> {
+    name.strip_prefix(prefix)?.strip_suffix(suffix)
+}
+
+fn list(dir: &Path) -> Result<Vec<PathBuf>, ReadEvidenceError> {
+    let failed = |source| ReadEvidenceError::Io {
+        path: dir.to_owned(),
+        source,
+    };
+    let entries: io::Result<Vec<_>> = fs::read_dir(dir).map_err(failed)?.collect();
+    let mut paths: Vec<_> = entries
+        .map_err(failed)?
+        .iter()
+        .map(fs::DirEntry::path)
+        .collect();
+    paths.sort();
+    Ok(paths)
+}
+
+fn read_pcap(path: &Path) -> Result<Option<Pcap>, ReadEvidenceError> {
+    let file = fs::read(path).map_err(|source| ReadEvidenceError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Pcap::parse(&file))
+}
+
+fn read_text(path: &Path) -> Result<String, ReadEvidenceError> {
+    fs::read_to_string(path).map_err(|source| ReadEvidenceError::Io {
+        path: path.to_owned(),
+        source,
+    })
+}

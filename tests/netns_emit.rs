@@ -1,0 +1,376 @@
+//! Announcements on the kernel's own bridges, each test in a network namespace of its own.
+//! Needs root, iproute2 and util-linux.
+
+use macmoved::emit::{EmitSettings, Route, RouteChoice};
+use macmoved::engine::Round;
+use macmoved::model::{Refusal, SendFault};
+use macmoved::wire::Frame;
+
+mod netns;
+
+use netns::{
+    Ear, MAC, Rig, build, ears, entry, guest_talks_at_the_old_host, ip, isolated, isolated_under,
+    name, peer_reaches_guest, plan, plan_of, port_of, send, settings, settle, sh,
+};
+
+const ROUTES: [RouteChoice; 2] = [RouteChoice::Injection, RouteChoice::Fdb];
+
+#[test]
+fn both_routes_teach_the_own_bridge_and_the_fabric() {
+    isolated("both_routes_teach_the_own_bridge_and_the_fabric", || {
+        build();
+        for route in ROUTES {
+            guest_talks_at_the_old_host();
+            assert!(!peer_reaches_guest());
+            let mut rig = Rig::staged(route);
+            let (mut peer, mut neighbour) = (Ear::at("peer"), Ear::at("guest9"));
+            let mut itself = Ear::at("guest1");
+
+            rig.fire(Round::Scheduled(1)).unwrap();
+
+            let octets = Frame::rarp(MAC, None).to_vec();
+            assert_eq!(peer.heard_from(MAC), [octets.clone()]);
+            assert_eq!(neighbour.heard_from(MAC), [octets.clone()]);
+            // Out of the bridge device, the guest hears its own announcement, too.
+            let own = itself.heard_from(MAC);
+            assert_eq!(own, vec![octets; usize::from(route == RouteChoice::Fdb)]);
+            assert_eq!(port_of("br0", MAC).as_deref(), Some("vnet1"));
+            assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
+            assert!(peer_reaches_guest());
+        }
+    });
+}
+
+#[test]
+fn a_frame_from_the_bridge_or_uplink_alone_cuts_the_guest_off() {
+    isolated(
+        "a_frame_from_the_bridge_or_uplink_alone_cuts_the_guest_off",
+        || {
+            build();
+            for link in ["br0", "up0"] {
+                guest_talks_at_the_old_host();
+                send(link, &Frame::rarp(MAC, None).to_vec());
+                settle();
+                // The fabric sends to this host, whose bridge would send back and so drops.
+                assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
+                assert_eq!(port_of("br0", MAC).as_deref(), Some("up0"));
+                assert!(!peer_reaches_guest());
+            }
+            guest_talks_at_the_old_host();
+            send("vnet1", &Frame::rarp(MAC, None).to_vec());
+            settle();
+            assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-old"));
+        },
+    );
+}
+
+#[test]
+fn a_port_that_does_not_pass_is_a_fault_and_no_frame_leaves() {
+    isolated(
+        "a_port_that_does_not_pass_is_a_fault_and_no_frame_leaves",
+        || {
+            build();
+            for route in ROUTES {
+                let mut rig = Rig::staged(route);
+                let mut ears = ears();
+                let mut expect = |rig: &mut Rig, fault| {
+                    rig.follow();
+                    assert_eq!(rig.fire(Round::Scheduled(1)), Err(fault), "{route:?}");
+                    for ear in &mut ears {
+                        assert!(ear.heard_from(MAC).is_empty(), "{ear:?} {fault}");
+                    }
+                };
+                sh("bridge link set dev vnet1 state 0");
+                expect(&mut rig, SendFault::NotForwarding);
+                sh("bridge link set dev vnet1 state 3");
+                ip(&["link set guest1 down"]);
+                expect(&mut rig, SendFault::NoCarrier);
+                ip(&["link set guest1 up", "link set vnet1 down"]);
+                expect(&mut rig, SendFault::NoCarrier);
+                ip(&["link set vnet1 up"]);
+                settle();
+                ip(&["link set vnet1 nomaster"]);
+                expect(&mut rig, SendFault::NoDevice);
+                ip(&["link set vnet1 master br0"]);
+                settle();
+                rig.follow();
+                assert_eq!(rig.fire(Round::Scheduled(1)), Ok(()));
+            }
+        },
+    );
+}
+
+#[test]
+fn the_kernels_own_refusals_have_their_names() {
+    isolated("the_kernels_own_refusals_have_their_names", || {
+        build();
+        for route in ROUTES {
+            let mut rig = Rig::staged(route);
+            // The emitter is not told, as between a change and its notification.
+            let by_route = |injection, fdb| match route {
+                RouteChoice::Injection | RouteChoice::Auto => injection,
+                RouteChoice::Fdb => fdb,
+            };
+            sh("bridge link set dev vnet1 state 0");
+            // Nobody can tell an injection that the bridge dropped from one that it took.
+            guest_talks_at_the_old_host();
+            let silent = by_route(Ok(()), Err(SendFault::NotForwarding));
+            assert_eq!(rig.fire(Round::Scheduled(1)), silent);
+            sh("bridge link set dev vnet1 state 3");
+
+            ip(&["link set vnet1 down"]);
+            let down = by_route(Err(SendFault::NetDown), Err(SendFault::NotForwarding));
+            assert_eq!(rig.fire(Round::Scheduled(1)), down);
+            ip(&["link set vnet1 up"]);
+            settle();
+
+            ip(&["link set br0 down"]);
+            let fault = by_route(Ok(()), Err(SendFault::NotForwarding));
+            assert_eq!(rig.fire(Round::Scheduled(1)), fault);
+            ip(&["link set br0 up"]);
+            settle();
+
+            ip(&["link del vnet1"]);
+            assert_eq!(rig.fire(Round::Scheduled(1)), Err(SendFault::NoDevice));
+            rig.follow();
+            assert_eq!(rig.fire(Round::Scheduled(1)), Err(SendFault::NoDevice));
+            ip(&[
+                "link add vnet1 type veth peer name guest1",
+                "link set vnet1 master br0",
+                "link set vnet1 up",
+                "link set guest1 up",
+            ]);
+            settle();
+            // The name is used again; what was staged was another device.
+            rig.follow();
+            assert_eq!(rig.fire(Round::Scheduled(1)), Err(SendFault::NoDevice));
+        }
+    });
+}
+
+#[test]
+fn a_port_that_does_not_learn_gets_its_entry() {
+    isolated("a_port_that_does_not_learn_gets_its_entry", || {
+        build();
+        sh("bridge link set dev vnet1 learning off");
+        for route in ROUTES {
+            guest_talks_at_the_old_host();
+            let mut rig = Rig::staged(route);
+            let prepared = rig.emitter.prepared(netns::GUEST).unwrap();
+            let way = match route {
+                RouteChoice::Injection | RouteChoice::Auto => Route::EntryAndInjection,
+                RouteChoice::Fdb => Route::EntryAndBridge,
+            };
+            assert!(prepared.frames().all(|(_, _, route)| route == way));
+            // Before RESUME the entry is the manager's to make.
+            let early = match route {
+                RouteChoice::Injection | RouteChoice::Auto => Ok(()),
+                RouteChoice::Fdb => Err(SendFault::Refused),
+            };
+            assert_eq!(rig.fire(Round::Early), early);
+            settle();
+            assert_eq!(port_of("br0", MAC).as_deref(), Some("up0"));
+
+            rig.fire(Round::Scheduled(1)).unwrap();
+            settle();
+            let dynamic = ("vnet1".to_owned(), "master br0".to_owned());
+            assert_eq!(entry("br0", MAC), Some(dynamic));
+            assert!(peer_reaches_guest());
+            sh(&format!("bridge fdb del {MAC} dev vnet1 master"));
+        }
+    });
+}
+
+#[test]
+fn a_managers_static_entry_stays_static() {
+    isolated("a_managers_static_entry_stays_static", || {
+        build();
+        // As libvirt does it for macTableManager='libvirt'.
+        sh("bridge link set dev vnet1 learning off flood off");
+        for route in ROUTES {
+            sh(&format!("bridge fdb add {MAC} dev vnet1 master static"));
+            let mut rig = Rig::staged(route);
+            rig.fire(Round::Scheduled(1)).unwrap();
+            settle();
+            let fixed = ("vnet1".to_owned(), "master br0 static".to_owned());
+            assert_eq!(entry("br0", MAC), Some(fixed));
+            assert!(peer_reaches_guest());
+            sh(&format!("bridge fdb del {MAC} dev vnet1 master"));
+        }
+    });
+}
+
+#[test]
+fn a_sticky_entry_elsewhere_is_not_taken_for_success() {
+    isolated("a_sticky_entry_elsewhere_is_not_taken_for_success", || {
+        build();
+        sh(&format!(
+            "bridge fdb add {MAC} dev up0 master dynamic sticky"
+        ));
+        let mut rig = Rig::staged(RouteChoice::Fdb);
+        assert_eq!(rig.fire(Round::Scheduled(1)), Err(SendFault::Refused));
+        assert_eq!(port_of("br0", MAC).as_deref(), Some("up0"));
+    });
+}
+
+#[test]
+fn a_dry_run_sends_nothing_anywhere() {
+    isolated("a_dry_run_sends_nothing_anywhere", || {
+        build();
+        guest_talks_at_the_old_host();
+        for route in ROUTES {
+            let mut rig = Rig::new(EmitSettings {
+                dry_run: true,
+                ..settings(route)
+            });
+            let prepared = rig.stage(&plan("vnet1"));
+            rig.emitter.insert(prepared);
+            let mut ears = ears();
+            assert_eq!(rig.fire(Round::Scheduled(1)), Ok(()));
+            for ear in &mut ears {
+                assert!(ear.heard_from(MAC).is_empty(), "{ear:?}");
+            }
+            assert_eq!(port_of("br0", MAC).as_deref(), Some("up0"));
+        }
+    });
+}
+
+#[test]
+fn firing_allocates_nothing() {
+    isolated("firing_allocates_nothing", || {
+        build();
+        for route in ROUTES {
+            for learning in ["on", "off"] {
+                sh(&format!("bridge link set dev vnet1 learning {learning}"));
+                let mut rig = Rig::staged(route);
+                let mut outcome = Err(SendFault::Other);
+                let spent = allocation_counter::measure(|| {
+                    outcome = rig.fire(Round::Scheduled(1));
+                });
+                assert_eq!(outcome, Ok(()));
+                assert_eq!(spent.count_total, 0, "{route:?}, learning {learning}");
+                // Nor does a fault.
+                ip(&["link set br0 down", "link set vnet1 down"]);
+                let spent = allocation_counter::measure(|| {
+                    outcome = rig.fire(Round::Scheduled(1));
+                });
+                assert!(outcome.is_err());
+                assert_eq!(
+                    spent.count_total, 0,
+                    "{route:?}, learning {learning}, {outcome:?}"
+                );
+                ip(&["link set br0 up", "link set vnet1 up"]);
+                settle();
+            }
+        }
+    });
+}
+
+#[test]
+fn the_limiter_holds_whatever_is_asked() {
+    isolated("the_limiter_holds_whatever_is_asked", || {
+        build();
+        let mut rig = Rig::staged(RouteChoice::Auto);
+        let mut peer = Ear::at("peer");
+        let sent = (0..100)
+            .filter(|_| rig.fire(Round::Scheduled(2)).is_ok())
+            .count();
+        assert_eq!(sent, 40);
+        assert_eq!(peer.heard_from(MAC).len(), 40);
+        assert!(rig.emitter.safe_mode());
+        // Staging anew does not loosen it, nor does leaving safe mode.
+        let prepared = rig.stage(&plan("vnet1"));
+        rig.emitter.insert(prepared);
+        rig.emitter.resume();
+        assert_eq!(rig.fire(Round::Scheduled(1)), Err(SendFault::Limited));
+        assert!(rig.emitter.safe_mode());
+    });
+}
+
+#[test]
+fn what_is_not_staged_is_not_sent() {
+    isolated("what_is_not_staged_is_not_sent", || {
+        build();
+        let mut rig = Rig::staged(RouteChoice::Auto);
+        let now = macmoved::sys::clock::now();
+        let mut ticket = netns::ticket(Round::Scheduled(1));
+        ticket.generation = 2;
+        assert_eq!(rig.emitter.fire(&ticket, now), Err(SendFault::NotStaged));
+        ticket.generation = 1;
+        ticket.frame = 1;
+        assert_eq!(rig.emitter.fire(&ticket, now), Err(SendFault::NotStaged));
+        ticket.frame = 0;
+        assert_eq!(rig.emitter.fire(&ticket, now), Ok(()));
+        rig.emitter.remove(netns::GUEST);
+        assert_eq!(rig.emitter.fire(&ticket, now), Err(SendFault::NotStaged));
+    });
+}
+
+#[test]
+fn staging_refuses_in_words() {
+    isolated("staging_refuses_in_words", || {
+        build();
+        ip(&["tuntap add dev vnet2 mode tap", "link set vnet2 master br0"]);
+        ip(&["tuntap add dev vnet3 mode tap"]);
+        sh("bridge link set dev vnet9 locked on");
+        let guest1 = sh("cat /proc/net/dev >/dev/null; ip -o link show guest1");
+        let address = guest1.split("link/ether ").nth(1).unwrap();
+        let host_mac = address.split(' ').next().unwrap().parse().unwrap();
+        let rig = Rig::new(EmitSettings::default());
+        let plan = plan_of(&[
+            (MAC, "vnet1"),
+            (MAC, "vnet2"),
+            (MAC, "vnet3"),
+            (MAC, "vnet4"),
+            (MAC, "vnet9"),
+            (host_mac, "vnet1"),
+        ]);
+        let prepared = rig.stage(&plan);
+        assert_eq!(
+            prepared.staging.refused,
+            [
+                (1, Refusal::DuplicateMac),
+                (2, Refusal::NotEnslaved(name("vnet3"))),
+                (3, Refusal::LinkMissing(name("vnet4"))),
+                (4, Refusal::LockedPort(name("vnet9"))),
+                (5, Refusal::MacOfHostLink(name("guest1"))),
+            ]
+        );
+        let [place] = prepared.places() else {
+            panic!("{:?}", prepared.places());
+        };
+        assert_eq!(place.bridge, name("br0"));
+        // The planned ports and taps are no uplinks.
+        assert_eq!(place.uplinks, [name("up0")]);
+        assert_eq!(prepared.staging.frames[0].uplinks.len(), 1);
+    });
+}
+
+#[test]
+fn without_cap_bpf_the_bridge_device_stands_in() {
+    let caps = ["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--"];
+    isolated_under("without_cap_bpf_the_bridge_device_stands_in", &caps, || {
+        build();
+        guest_talks_at_the_old_host();
+        let mut rig = Rig::staged(RouteChoice::Auto);
+        assert_eq!(rig.emitter.route(), Route::EntryAndBridge);
+        rig.fire(Round::Scheduled(1)).unwrap();
+        settle();
+        assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
+        assert!(peer_reaches_guest());
+    });
+}
+
+#[test]
+fn cap_bpf_and_cap_net_admin_suffice_to_inject() {
+    let caps = ["setpriv", "--bounding-set=-all,+net_admin,+bpf", "--"];
+    isolated_under("cap_bpf_and_cap_net_admin_suffice_to_inject", &caps, || {
+        build();
+        let mut rig = Rig::staged(RouteChoice::Auto);
+        assert_eq!(rig.emitter.route(), Route::Injection);
+        rig.fire(Round::Scheduled(1)).unwrap();
+        settle();
+        assert_eq!(port_of("br0", MAC).as_deref(), Some("vnet1"));
+        assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
+    });
+}

@@ -1,0 +1,99 @@
+//! Recordings of the daemon, replayed: the same inputs have to give the same actions.
+//!
+//! `macmoved --record FILE` writes one; `tests/scenarios/NAME/recording.jsonl` is such a file and
+//! `about.txt` beside it tells what happened.
+
+use std::fs;
+use std::path::Path;
+
+use macmoved::engine::{Action, Engine, Event, Policy};
+use macmoved::model::Instant;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Header {
+    format: String,
+    version: u32,
+    policy: Policy,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    at_ns: Instant,
+    #[serde(flatten)]
+    entry: Entry,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Entry {
+    Event(Box<Event>),
+    Action(Box<Action>),
+    Timeout,
+}
+
+/// Replays one recording; returns how many actions were compared.
+fn replay(path: &Path) -> usize {
+    let text = fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let header: Header = serde_json::from_str(lines.next().unwrap()).unwrap();
+    assert_eq!(
+        (header.format.as_str(), header.version),
+        ("macmoved-recording", 1)
+    );
+    let mut engine = Engine::new(header.policy);
+    let mut compared = 0;
+    for (number, line) in (2..).zip(lines) {
+        let line: Line = serde_json::from_str(line)
+            .unwrap_or_else(|error| panic!("{}:{number}: {error}", path.display()));
+        match line.entry {
+            Entry::Event(event) => engine.handle_event(line.at_ns, *event),
+            Entry::Timeout => engine.handle_timeout(line.at_ns),
+            Entry::Action(action) => {
+                compared += 1;
+                assert_eq!(
+                    engine.poll_action().as_ref(),
+                    Some(action.as_ref()),
+                    "{}:{number}",
+                    path.display()
+                );
+            }
+        }
+    }
+    assert_eq!(
+        engine.poll_action(),
+        None,
+        "{}: more than was recorded",
+        path.display()
+    );
+    compared
+}
+
+#[test]
+fn every_recording_replays_to_its_own_actions() {
+    let mut scenarios = 0;
+    for entry in fs::read_dir("tests/scenarios").unwrap() {
+        let directory = entry.unwrap().path();
+        assert!(
+            directory.join("about.txt").is_file(),
+            "{}: no about.txt",
+            directory.display()
+        );
+        let compared = replay(&directory.join("recording.jsonl"));
+        assert!(compared > 10, "{}: {compared} actions", directory.display());
+        scenarios += 1;
+    }
+    assert!(scenarios >= 3, "{scenarios} scenarios");
+}
+
+#[test]
+fn a_changed_action_is_noticed() {
+    let path = Path::new("tests/scenarios/precopy-arrival/recording.jsonl");
+    let text = fs::read_to_string(path).unwrap();
+    let changed = text.replacen("\"early\"", "\"single\"", 1);
+    assert_ne!(text, changed);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("recording.jsonl");
+    fs::write(&file, changed).unwrap();
+    assert!(std::panic::catch_unwind(|| replay(&file)).is_err());
+}
