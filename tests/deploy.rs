@@ -11,6 +11,8 @@ use std::process::{Command, Output};
 /// A root to install below, with commands in front of `PATH` that must not be called.
 struct Host {
     root: tempfile::TempDir,
+    /// What cargo would have built, in small.
+    build: tempfile::TempDir,
     traps: tempfile::TempDir,
 }
 
@@ -18,17 +20,19 @@ impl Host {
     fn new() -> Self {
         let host = Self {
             root: tempfile::tempdir().unwrap(),
+            build: tempfile::tempdir().unwrap(),
             traps: tempfile::tempdir().unwrap(),
         };
+        for binary in ["macmoved", "macmovectl"] {
+            executable(
+                &host.build.path().join(binary),
+                &format!("#!/bin/{binary}\n"),
+            );
+        }
+        let called = host.traps.path().join("called");
         for trap in ["systemctl", "systemd-sysusers", "deb-systemd-invoke"] {
-            let path = host.traps.path().join(trap);
-            let called = host.traps.path().join("called");
-            fs::write(
-                &path,
-                format!("#!/bin/sh\necho {trap} >>{}\n", called.display()),
-            )
-            .unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            let script = format!("#!/bin/sh\necho {trap} >>{}\n", called.display());
+            executable(&host.traps.path().join(trap), &script);
         }
         host
     }
@@ -50,7 +54,7 @@ impl Host {
     }
 
     fn install(&self) -> String {
-        succeeded(&self.run("install", &["--build", build().to_str().unwrap()]))
+        succeeded(&self.run("install", &["--build", self.build.path().to_str().unwrap()]))
     }
 
     fn uninstall(&self) -> String {
@@ -90,14 +94,9 @@ impl Host {
     }
 }
 
-/// The directory of the binaries that this test was built with.
-fn build() -> &'static Path {
-    let (daemon, tool) = (
-        Path::new(env!("CARGO_BIN_EXE_macmoved")),
-        Path::new(env!("CARGO_BIN_EXE_macmovectl")),
-    );
-    assert_eq!(daemon.parent(), tool.parent());
-    daemon.parent().unwrap()
+fn executable(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn succeeded(output: &Output) -> String {
@@ -137,8 +136,16 @@ fn everything_is_put_in_its_place_with_its_mode() {
         assert_eq!(metadata.permissions().mode() & 0o7777, mode, "{path}");
     }
     assert_eq!(host.read(CONFIG), SAMPLE);
-    let built = fs::read(build().join("macmoved")).unwrap();
-    assert_eq!(fs::read(host.path("usr/sbin/macmoved")).unwrap(), built);
+    assert_eq!(
+        host.read("usr/sbin/macmoved"),
+        "#!/bin/macmoved
+"
+    );
+    assert_eq!(
+        host.read("usr/bin/macmovectl"),
+        "#!/bin/macmovectl
+"
+    );
 }
 
 #[test]
@@ -239,7 +246,7 @@ fn files_of_others_are_refused_before_anything_is_touched() {
     let host = Host::new();
     host.write("usr/bin/macmovectl", "from a package");
     let before = host.tree();
-    let said = complaint(&host.run("install", &["--build", build().to_str().unwrap()]));
+    let said = complaint(&host.run("install", &["--build", host.build.path().to_str().unwrap()]));
     assert!(
         said.contains("usr/bin/macmovectl is there and is not from here"),
         "{said}"
