@@ -374,3 +374,28 @@ fn cap_bpf_and_cap_net_admin_suffice_to_inject() {
         assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
     });
 }
+
+#[test]
+fn an_injection_that_is_refused_goes_by_the_bridge_device() {
+    isolated(
+        "an_injection_that_is_refused_goes_by_the_bridge_device",
+        || {
+            build();
+            guest_talks_at_the_old_host();
+            let injecting = Rig::staged(RouteChoice::Injection);
+            // Staged for injection, fired where that is not to be had.
+            let mut rig = Rig::new(settings(RouteChoice::Fdb));
+            rig.emitter.insert(injecting.stage(&plan("vnet1")));
+            let prepared = rig.emitter.prepared(netns::GUEST).unwrap();
+            assert!(
+                prepared
+                    .frames()
+                    .all(|(_, _, route)| route == Route::Injection)
+            );
+            rig.fire(Round::Scheduled(1)).unwrap();
+            settle();
+            assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
+            assert!(peer_reaches_guest());
+        },
+    );
+}

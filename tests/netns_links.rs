@@ -138,3 +138,37 @@ fn an_overrun_is_told_and_healed() {
         assert_eq!(rig.follow(), []);
     });
 }
+
+#[test]
+fn a_dump_of_the_bridges_view_ends_and_is_whole() {
+    use macmoved::sys::netlink;
+    use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+    use netlink_packet_route::AddressFamily;
+    use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
+
+    isolated("a_dump_of_the_bridges_view_ends_and_is_whole", || {
+        build();
+        let mut message = LinkMessage::default();
+        message.header.interface_family = AddressFamily::Bridge;
+        let mask = vec![LinkExtentMask::BrvlanCompressed];
+        message.attributes = vec![LinkAttribute::ExtMask(mask)];
+        let flags = NLM_F_REQUEST | NLM_F_DUMP;
+        let request = netlink::message(libc::RTM_GETLINK, flags, 0, &message);
+        let refused = netlink::message(0xfff0, flags, 0, &message);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut links = 0;
+        runtime
+            .block_on(netlink::dump(&request, |kind, payload| {
+                assert_eq!((kind, payload[0]), (libc::RTM_NEWLINK, 7));
+                links += 1;
+            }))
+            .unwrap();
+        // Two bridges and their six ports.
+        assert_eq!(links, 8);
+        let error = runtime.block_on(netlink::dump(&refused, |_, _| ()));
+        assert_eq!(error.unwrap_err().raw_os_error(), Some(libc::EOPNOTSUPP));
+    });
+}

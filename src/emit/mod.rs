@@ -24,6 +24,7 @@ mod route;
 mod stage;
 mod topology;
 mod transmitter;
+mod vlan_table;
 
 use std::collections::BTreeMap;
 use std::io;

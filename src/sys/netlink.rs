@@ -6,6 +6,9 @@ use std::mem::zeroed;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use netlink_packet_core::{
+    Emitable, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, parse_i32,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -219,3 +222,74 @@ impl NetlinkWatch {
         }
     }
 }
+
+/// A whole message around `payload`.
+#[must_use]
+pub fn message(kind: u16, flags: u16, sequence: u32, payload: &impl Emitable) -> Vec<u8> {
+    let mut header = NetlinkHeader::default();
+    let start = header.buffer_len();
+    let mut octets = vec![0; start + payload.buffer_len()];
+    header.length = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+    header.message_type = kind;
+    header.flags = flags;
+    header.sequence_number = sequence;
+    header.emit(&mut octets);
+    if let Some(rest) = octets.get_mut(start..) {
+        payload.emit(rest);
+    }
+    octets
+}
+
+/// The messages of a datagram, up to the first that cannot be read.
+pub fn messages(mut datagram: &[u8]) -> impl Iterator<Item = NetlinkBuffer<&[u8]>> {
+    std::iter::from_fn(move || {
+        let message = NetlinkBuffer::new_checked(datagram).ok()?;
+        let length = usize::try_from(message.length()).ok()?;
+        // Messages begin at multiples of four (NLMSG_ALIGN).
+        let next = length.checked_next_multiple_of(4)?;
+        datagram = datagram.get(next..).unwrap_or_default();
+        Some(message)
+    })
+}
+
+/// Asks for a dump through a socket of its own, and gives type and payload of every answer to
+/// `each`.
+///
+/// # Errors
+///
+/// Those of the socket calls; the kernel's refusal; [`io::ErrorKind::Interrupted`] where changes
+/// broke into the dump, so that it may lack something that exists.
+///
+/// # Panics
+///
+/// Outside a Tokio runtime with IO enabled.
+pub async fn dump(request: &[u8], mut each: impl FnMut(u16, &[u8])) -> io::Result<()> {
+    let watch = NetlinkWatch::new(NetlinkSocket::open(0)?)?;
+    watch.send(request)?;
+    let mut buffer = vec![0; DATAGRAM];
+    let mut interrupted = false;
+    loop {
+        let length = watch.receive(&mut buffer).await?;
+        for message in messages(buffer.get(..length).unwrap_or_default()) {
+            interrupted |= message.flags() & NLM_F_DUMP_INTR != 0;
+            match message.message_type() {
+                kind @ (NLMSG_DONE | NLMSG_ERROR) => {
+                    // Both begin with a negated error number; an acknowledgement has 0.
+                    let verdict = message.payload().get(..4).map(parse_i32);
+                    return match verdict {
+                        Some(Ok(errno @ ..0)) => {
+                            Err(io::Error::from_raw_os_error(errno.saturating_neg()))
+                        }
+                        _ if interrupted => Err(io::ErrorKind::Interrupted.into()),
+                        _ if kind == NLMSG_DONE => Ok(()),
+                        _ => continue,
+                    };
+                }
+                kind => each(kind, message.payload()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

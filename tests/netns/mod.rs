@@ -48,7 +48,7 @@ pub(crate) fn isolated_under(test: &str, wrapper: &[&str], body: impl FnOnce()) 
         .args(["--net", "--"])
         .args(wrapper)
         .arg(env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .args(["--exact", test, "--include-ignored", "--nocapture"])
         .env(INSIDE, "1")
         .output()
         .expect("unshare(1) of util-linux");
