@@ -204,7 +204,7 @@ impl Info {
                     match setting {
                         InfoBridge::VlanFiltering(on) => self.filtering = *on,
                         InfoBridge::VlanProtocol(tag) => {
-                            self.provider = *tag == VlanProtocol::Ieee8021Ad
+                            self.provider = *tag == VlanProtocol::Ieee8021Ad;
                         }
                         _ => {}
                     }
@@ -246,7 +246,7 @@ const fn port_state(state: BridgePortState) -> Option<PortState> {
         BridgePortState::Learning => Some(PortState::Learning),
         BridgePortState::Forwarding => Some(PortState::Forwarding),
         BridgePortState::Blocking => Some(PortState::Blocking),
-        _ => None,
+        BridgePortState::Other(_) | _ => None,
     }
 }
 

@@ -94,7 +94,7 @@ impl Transmitter {
         let route = match frame.route {
             Route::EntryAndInjection if reserved => Route::Injection,
             Route::EntryAndBridge if reserved => return Err(SendFault::Refused),
-            route => route,
+            Route::Injection | Route::EntryAndInjection | Route::EntryAndBridge => frame.route,
         };
         if self.dry_run {
             log(frame, route);

@@ -16,6 +16,13 @@ use tokio::io::unix::AsyncFd;
 /// `net/netlink/af_netlink.c` allocates at most 32 KiB).
 pub const DATAGRAM: usize = 32 * 1024;
 
+#[expect(clippy::cast_possible_truncation, reason = "the number is 16")]
+const FAMILY: libc::sa_family_t = libc::AF_NETLINK as libc::sa_family_t;
+#[expect(clippy::cast_possible_truncation, reason = "twelve octets")]
+const ADDRESS_LENGTH: libc::socklen_t = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+#[expect(clippy::cast_possible_truncation, reason = "four octets")]
+const OPTION_LENGTH: libc::socklen_t = size_of::<libc::c_int>() as libc::socklen_t;
+
 /// A `NETLINK_ROUTE` socket, non-blocking and close-on-exec.
 #[derive(Debug)]
 pub struct NetlinkSocket {
@@ -40,14 +47,14 @@ impl NetlinkSocket {
         let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
         // SAFETY: sockaddr_nl is plain numbers, for which all zero bits are a value.
         let mut address: libc::sockaddr_nl = unsafe { zeroed() };
-        address.nl_family = libc::AF_NETLINK.unsigned_abs() as u16;
+        address.nl_family = FAMILY;
         address.nl_groups = groups;
         // SAFETY: `address` is live for the call and the length is its own.
         let bound = unsafe {
             libc::bind(
                 socket.as_raw_fd(),
                 (&raw const address).cast(),
-                const { size_of::<libc::sockaddr_nl>() as libc::socklen_t },
+                ADDRESS_LENGTH,
             )
         };
         if bound < 0 {
@@ -75,7 +82,7 @@ impl NetlinkSocket {
                 libc::SOL_SOCKET,
                 option,
                 (&raw const value).cast(),
-                const { size_of::<libc::c_int>() as libc::socklen_t },
+                OPTION_LENGTH,
             )
         };
         if outcome < 0 {
@@ -117,7 +124,7 @@ impl NetlinkSocket {
         loop {
             // SAFETY: sockaddr_nl is plain numbers, for which all zero bits are a value.
             let mut sender: libc::sockaddr_nl = unsafe { zeroed() };
-            let mut length = const { size_of::<libc::sockaddr_nl>() as libc::socklen_t };
+            let mut length = ADDRESS_LENGTH;
             // SAFETY: `buffer` and `sender` are live and exclusively borrowed for the call, and
             // the lengths are theirs.
             let received = unsafe {

@@ -166,8 +166,8 @@ fn a_provider_bridge_takes_untagged_frames_only() {
     };
     let form = Form {
         vlan: Some(vlan(5)),
-        as_guest: None,
-        as_bridge: Some(None),
+        as_guest: Tag::Untagged,
+        as_bridge: Some(Tag::Untagged),
     };
     assert_eq!(forms_on(in_pvid), [form]);
     let tagged = Membership {

@@ -1,4 +1,3 @@
-use netlink_packet_core::Emitable;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::link::{
     BridgePortState, InfoBridgePort, InfoKind, InfoPortData, InfoPortKind, LinkFlags, LinkInfo,
@@ -102,9 +101,11 @@ fn told(table: &mut Table, messages: &[Vec<u8>]) -> Vec<Event> {
 }
 
 fn links(events: &[Event]) -> Vec<LinkState> {
-    let link = |event: &Event| match event {
-        Event::Link(link) => *link,
-        other => panic!("{other:?}"),
+    let link = |event: &Event| {
+        let Event::Link(link) = event else {
+            panic!("{event:?}");
+        };
+        *link
     };
     events.iter().map(link).collect()
 }
@@ -159,7 +160,7 @@ fn the_end_of_a_link_is_told() {
     let mut table = table();
     told(&mut table, &[plain(1, 5), done(1, 0)]);
     let end = link(libc::RTM_DELLINK, 0, AddressFamily::Unspec, 5, vec![]);
-    let gone = links(&told(&mut table, &[end.clone()]))[0];
+    let gone = links(&told(&mut table, std::slice::from_ref(&end)))[0];
     assert!(!gone.present && !gone.up && !gone.carrier);
     assert_eq!(gone.name.as_str(), "vnet5");
     assert!(table.links.is_empty());

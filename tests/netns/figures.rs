@@ -1,5 +1,4 @@
-//! What firing costs beside the bare system calls of the same run. Prints, and judges nothing:
-//! `cargo test --test netns_figures -- --ignored --nocapture`.
+//! What firing costs beside the bare system calls of the same run. Prints, and judges nothing.
 
 use std::time::Duration;
 
@@ -12,9 +11,7 @@ use macmoved::sys::netlink::NetlinkSocket;
 use macmoved::sys::packet::PacketSocket;
 use macmoved::wire::Frame;
 
-mod netns;
-
-use netns::{MAC, Rig, build, index, isolated, ticket};
+use crate::world::{MAC, Rig, build, index, isolated, ticket};
 
 const SAMPLES: usize = 4_000;
 
@@ -98,7 +95,7 @@ fn quantile(samples: &mut [Duration], of_hundred: usize) -> f64 {
 #[test]
 #[ignore = "prints figures and judges none"]
 fn firing_beside_the_bare_calls() {
-    isolated("firing_beside_the_bare_calls", || {
+    isolated("figures::firing_beside_the_bare_calls", || {
         build();
         let floor = Floor::open();
         let mut by_injection = Rig::staged(RouteChoice::Injection);
