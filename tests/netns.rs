@@ -17,5 +17,7 @@ mod emit;
 mod figures;
 #[path = "netns/links.rs"]
 mod links;
+#[path = "netns/vlans.rs"]
+mod vlans;
 #[path = "netns/world.rs"]
 mod world;

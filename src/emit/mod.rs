@@ -146,6 +146,16 @@ impl Emitter {
         Ok(())
     }
 
+    /// Whether frames are logged at the last point instead of sent, from here on.
+    pub const fn set_dry_run(&mut self, dry_run: bool) {
+        self.transmitter.set_dry_run(dry_run);
+    }
+
+    /// What `[network] uplinks` says, for stagers that are made from here on.
+    pub fn set_uplinks(&mut self, uplinks: Vec<LinkName>) {
+        self.uplinks = uplinks;
+    }
+
     /// Whether a limit was reached, so that only first frames of migrations leave.
     #[must_use]
     pub const fn safe_mode(&self) -> bool {

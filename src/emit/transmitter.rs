@@ -85,6 +85,10 @@ impl Transmitter {
         }
     }
 
+    pub(super) const fn set_dry_run(&mut self, dry_run: bool) {
+        self.dry_run = dry_run;
+    }
+
     /// Sends one frame. Allocates nothing, but in a dry run, which writes a log line instead.
     pub(super) fn send(&mut self, frame: &mut Frame, round: Round) -> Result<(), SendFault> {
         // A port that does not learn belongs to a manager: libvirt (`macTableManager='libvirt'`)

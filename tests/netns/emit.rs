@@ -149,6 +149,25 @@ fn the_kernels_own_refusals_have_their_names() {
 }
 
 #[test]
+fn a_tap_that_nobody_holds_open_has_no_carrier() {
+    isolated("emit::a_tap_that_nobody_holds_open_has_no_carrier", || {
+        build();
+        ip(&[
+            "tuntap add dev vnet2 mode tap",
+            "link set vnet2 master br0",
+            "link set vnet2 up",
+        ]);
+        for route in ROUTES {
+            let mut rig = Rig::new(settings(route));
+            let prepared = rig.stage(&plan("vnet2"));
+            assert_eq!(prepared.staging.frames.len(), 1);
+            rig.emitter.insert(prepared);
+            assert_eq!(rig.fire(Round::Scheduled(1)), Err(SendFault::NoCarrier));
+        }
+    });
+}
+
+#[test]
 fn a_port_that_does_not_learn_gets_its_entry() {
     isolated("emit::a_port_that_does_not_learn_gets_its_entry", || {
         build();

@@ -108,12 +108,15 @@ pub(crate) fn settle() {
     std::thread::sleep(Duration::from_millis(60));
 }
 
-/// The port of `bridge` behind which `mac` is, and the entry's words after it.
+/// The port of `bridge` behind which `mac` is, and the entry's words after it. On a bridge that does
+/// not filter VLANs the entry without one counts: a kernel that could filter writes each entry for
+/// every VLAN of the port, too.
 pub(crate) fn entry(bridge: &str, mac: MacAddr) -> Option<(String, String)> {
     let table = sh(&format!("bridge fdb show br {bridge}"));
     let line = table
         .lines()
-        .find(|line| line.starts_with(&format!("{mac} ")))?;
+        .filter(|line| line.starts_with(&format!("{mac} ")))
+        .min_by_key(|line| line.contains(" vlan "))?;
     let port = line.split_whitespace().nth(2)?.to_owned();
     let rest = line.split_whitespace().skip(3).collect::<Vec<_>>();
     Some((port, rest.join(" ")))
