@@ -1,13 +1,13 @@
 //! From an event of a staged guest to the frame in the network, counting allocations.
 
-mod netns;
-
+use crate::world::{
+    GUEST, MAC, Rig, build, guest_talks_at_the_old_host, isolated, port_of, settle,
+};
 use allocation_counter::{AllocationInfo, measure};
 use macmoved::emit::RouteChoice;
 use macmoved::engine::{Action, Engine, Event, Lifecycle, MigrationStatus, Policy, Round, Ticket};
 use macmoved::model::GuestDescription;
 use macmoved::sys::clock;
-use netns::{GUEST, MAC, Rig, build, guest_talks_at_the_old_host, isolated, port_of, settle};
 
 /// Does what the driver does until the engine has no more to say; returns what was sent.
 fn drain(engine: &mut Engine, rig: &mut Rig) -> Option<Ticket> {
@@ -93,7 +93,7 @@ fn step(
 
 #[test]
 fn from_event_to_send_nothing_is_allocated() {
-    isolated("from_event_to_send_nothing_is_allocated", || {
+    isolated("hot_path::from_event_to_send_nothing_is_allocated", || {
         build();
         for route in [RouteChoice::Injection, RouteChoice::Fdb] {
             guest_talks_at_the_old_host();
