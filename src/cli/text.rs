@@ -52,18 +52,6 @@ fn digits(octet: u8) -> impl Iterator<Item = char> {
     [octet >> 4, octet & 15].into_iter().filter_map(digit)
 }
 
-/// The octets of pairs of digits; none where the text is anything else.
-pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> = text.chars().map(|it| it.to_digit(16)).collect();
-    digits?
-        .chunks(2)
-        .map(|pair| match pair {
-            [high, low] => u8::try_from(high * 16 + low).ok(),
-            _ => None,
-        })
-        .collect()
-}
-
 /// Octets in lines of sixteen, each with its offset.
 pub(super) struct HexDump<'a>(pub(super) &'a [u8]);
 

@@ -56,7 +56,7 @@ impl Document {
         let text = String::from_utf8(octets).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes());
-            syntax(&text, good, "expected UTF-8")
+            syntax(&text, good, "not UTF-8")
         })?;
         let refused = |error: &toml::de::Error| {
             let offset = error.span().map_or(0, |span| span.start);

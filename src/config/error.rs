@@ -24,7 +24,7 @@ pub enum LoadConfigError {
         source: io::Error,
     },
     /// The file is no TOML.
-    #[error("{}:{line}:{column}: expected TOML, found a fault: {message}", path.display())]
+    #[error("{}:{line}:{column}: expected valid TOML: {message}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,

@@ -3,18 +3,15 @@
 use std::io;
 use std::time::Duration;
 
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST, NLMSG_ERROR, NetlinkHeader,
-    NetlinkMessage, NetlinkPayload,
-};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST, NLMSG_ERROR};
+use netlink_packet_route::AddressFamily;
 use netlink_packet_route::neighbour::{
     NeighbourAttribute, NeighbourFlags, NeighbourHeader, NeighbourMessage, NeighbourState,
 };
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::fault;
 use crate::model::{Ifindex, MacAddr, SendFault, VlanId};
-use crate::sys::netlink::NetlinkSocket;
+use crate::sys::netlink::{self, NetlinkSocket};
 
 /// Where `nlmsg_seq` stands in a message (netlink(7)).
 const SEQUENCE: usize = 8;
@@ -80,15 +77,14 @@ impl EntryRequest {
             .chain([NeighbourAttribute::Controller(bridge.get())])
             .collect();
 
-        let mut octets = message(
-            RouteNetlinkMessage::NewNeighbour(learn),
+        let mut octets = netlink::message(
+            libc::RTM_NEWNEIGH,
             NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE | NLM_F_CREATE,
+            0,
+            &learn,
         );
         let question = octets.len();
-        octets.extend(message(
-            RouteNetlinkMessage::GetNeighbour(ask),
-            NLM_F_REQUEST,
-        ));
+        octets.extend(netlink::message(libc::RTM_GETNEIGH, NLM_F_REQUEST, 0, &ask));
         Self {
             port,
             octets,
@@ -104,16 +100,6 @@ impl EntryRequest {
             }
         }
     }
-}
-
-fn message(payload: RouteNetlinkMessage, flags: u16) -> Vec<u8> {
-    let mut header = NetlinkHeader::default();
-    header.flags = flags;
-    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(payload));
-    message.finalize();
-    let mut octets = vec![0; message.buffer_len()];
-    message.serialize(&mut octets);
-    octets
 }
 
 /// The kernel's answer to one of the two messages.

@@ -24,6 +24,7 @@ mod route;
 mod stage;
 mod topology;
 mod transmitter;
+mod vlan_table;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -145,9 +146,14 @@ impl Emitter {
         Ok(())
     }
 
-    /// From here on frames are logged at the last point instead of sent, or sent again.
+    /// Whether frames are logged at the last point instead of sent, from here on.
     pub const fn set_dry_run(&mut self, dry_run: bool) {
         self.transmitter.set_dry_run(dry_run);
+    }
+
+    /// What `[network] uplinks` says, for stagers that are made from here on.
+    pub fn set_uplinks(&mut self, uplinks: Vec<LinkName>) {
+        self.uplinks = uplinks;
     }
 
     /// Whether a limit was reached, so that only first frames of migrations leave.

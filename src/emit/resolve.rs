@@ -6,7 +6,8 @@ use super::entry::EntryRequest;
 use super::limiter::Stream;
 use super::prepared::{Frame, Place, Prepared};
 use super::route::Route;
-use super::topology::{Device, Filtering, Kind, Membership, Topology, VlanTable};
+use super::topology::{Device, Filtering, Kind, Topology};
+use super::vlan_table::{Membership, VlanTable};
 use crate::engine::{Plan, PlannedNic, StagedFrame, Staging};
 use crate::model::{FrameKind, GuestId, Ifindex, LinkName, Refusal, VlanId};
 use crate::wire;
@@ -61,30 +62,10 @@ pub(super) fn resolve(guest: GuestId, generation: u64, plan: &Plan, host: Host<'
         staging.refused.extend(refusals);
         places.push(site.place());
         links.extend([port.state, bridge.state]);
-        queues.push((nic.index, frames.into_iter()));
+        queues.push((nic.index, frames));
     }
 
-    // One frame of each NIC, then the second of each: a trunk's tail delays only itself.
-    let mut frames = Vec::new();
-    while frames.len() < MAX_FRAMES {
-        let before = frames.len();
-        for (index, queue) in &mut queues {
-            if frames.len() < MAX_FRAMES
-                && let Some(frame) = queue.next()
-            {
-                staging.frames.push(frame.staged(*index));
-                frames.push(frame);
-            }
-        }
-        if frames.len() == before {
-            break;
-        }
-    }
-    for (index, mut queue) in queues {
-        if queue.next().is_some() {
-            staging.refused.push((index, Refusal::TooMany));
-        }
-    }
+    let frames = interleave(&mut staging, queues);
     Prepared {
         guest,
         generation,
@@ -93,6 +74,34 @@ pub(super) fn resolve(guest: GuestId, generation: u64, plan: &Plan, host: Host<'
         places,
         links,
     }
+}
+
+/// The frames of all NICs in one order: one of each, then the second of each, so that a trunk's
+/// tail delays only itself. What the schedule does not hold is refused.
+fn interleave(staging: &mut Staging, queues: Vec<(u16, Vec<Frame>)>) -> Vec<Frame> {
+    let mut queues: Vec<_> = queues
+        .into_iter()
+        .map(|(nic, frames)| (nic, frames.into_iter().peekable()))
+        .collect();
+    let mut frames = Vec::new();
+    while frames.len() < MAX_FRAMES {
+        let before = frames.len();
+        for (nic, queue) in &mut queues {
+            if let Some(frame) = queue.next_if(|_| frames.len() < MAX_FRAMES) {
+                staging.frames.push(frame.staged(*nic));
+                frames.push(frame);
+            }
+        }
+        if frames.len() == before {
+            break;
+        }
+    }
+    for (nic, mut queue) in queues {
+        if queue.peek().is_some() {
+            staging.refused.push((nic, Refusal::TooMany));
+        }
+    }
+    frames
 }
 
 /// Where one NIC is plugged in.
@@ -137,8 +146,8 @@ impl<'a> Host<'a> {
         else {
             let form = Form {
                 vlan: None,
-                as_guest: None,
-                as_bridge: Some(None),
+                as_guest: Tag::Untagged,
+                as_bridge: Some(Tag::Untagged),
             };
             return (vec![self.frame(site, form)], Vec::new());
         };
@@ -164,7 +173,7 @@ impl<'a> Host<'a> {
 
     fn frame(&self, site: Site<'_>, form: Form) -> Frame {
         let (port, bridge) = (site.port.state.ifindex, site.bridge.state.ifindex);
-        let octets = |tag| wire::Frame::rarp(site.nic.mac, tag).to_vec();
+        let octets = |tag: Tag| wire::Frame::rarp(site.nic.mac, tag.vlan()).to_vec();
         Frame {
             stream: Stream {
                 mac: site.nic.mac,
@@ -220,15 +229,31 @@ impl Frame {
     }
 }
 
+/// Whether a frame names its VLAN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tag {
+    Untagged,
+    Tagged(VlanId),
+}
+
+impl Tag {
+    const fn vlan(self) -> Option<VlanId> {
+        match self {
+            Self::Untagged => None,
+            Self::Tagged(vlan) => Some(vlan),
+        }
+    }
+}
+
 /// How the frame of one VLAN has to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Form {
     /// The VLAN, where the bridge filters.
     vlan: Option<VlanId>,
-    /// The tag with which the guest's port takes it.
-    as_guest: Option<VlanId>,
-    /// The tag with which the bridge device takes it; none at all where that is not in the VLAN.
-    as_bridge: Option<Option<VlanId>>,
+    /// How the guest's port takes it.
+    as_guest: Tag,
+    /// How the bridge device takes it; none where that is not in the VLAN.
+    as_bridge: Option<Tag>,
 }
 
 /// The frames that put a station into every VLAN of its port: untagged for the PVID, which comes
@@ -246,16 +271,16 @@ fn forms(filtering: Filtering, port: &Membership, bridge: &Membership) -> Vec<Fo
         // A guest behind a provider bridge writes no provider tags.
         .filter(|&vlan| Some(vlan) != port.pvid && filtering == Filtering::Customer);
     untagged
-        .map(|vlan| (vlan, None))
-        .chain(tagged.map(|vlan| (vlan, Some(vlan))))
+        .map(|vlan| (vlan, Tag::Untagged))
+        .chain(tagged.map(|vlan| (vlan, Tag::Tagged(vlan))))
         .map(|(vlan, as_guest)| Form {
             vlan: Some(vlan),
             as_guest,
             as_bridge: if bridge.pvid == Some(vlan) {
-                Some(None)
+                Some(Tag::Untagged)
             } else {
                 (bridge.members.contains(&vlan) && filtering == Filtering::Customer)
-                    .then_some(Some(vlan))
+                    .then_some(Tag::Tagged(vlan))
             },
         })
         .collect()

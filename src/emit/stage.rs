@@ -5,15 +5,27 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::link::{LinkExtentMask, LinkMessage};
+use netlink_packet_route::link::LinkExtentMask;
 use rtnetlink::Handle;
 
 use super::prepared::Prepared;
 use super::resolve::{Host, resolve};
 use super::route::Route;
-use super::topology::{Kind, Topology, VlanTable};
+use super::topology::{Kind, Topology};
+use super::vlan_table::VlanTable;
 use crate::engine::{Plan, Staging};
 use crate::model::{GuestId, Ifindex, LinkName, Refusal};
+
+/// Why the kernel did not describe its links.
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    /// Links.
+    #[error("read the links")]
+    Links(#[from] rtnetlink::Error),
+    /// VLANs.
+    #[error("read the VLANs of the bridges")]
+    Vlans(#[from] io::Error),
+}
 
 /// How long the kernel may take to answer. A dump of a thousand links takes a few milliseconds;
 /// one that waits for a stuck RTNL lock takes for ever.
@@ -68,16 +80,19 @@ impl Stager {
         unanswered(guest, generation, plan)
     }
 
-    async fn ask(&self, plan: &Plan) -> Result<(Topology, VlanTable), rtnetlink::Error> {
+    async fn ask(&self, plan: &Plan) -> Result<(Topology, VlanTable), AskError> {
         let mut topology = Topology::default();
         let mut vlans = VlanTable::default();
         if plan.nics.is_empty() {
             return Ok((topology, vlans));
         }
-        self.dump(AddressFamily::Unspec, LinkExtentMask::SkipStats, |link| {
-            topology.insert(link);
-        })
-        .await?;
+        let mask = vec![LinkExtentMask::SkipStats];
+        let request = self.handle.link().get();
+        let request = request.set_filter_mask(AddressFamily::Unspec, mask);
+        let mut links = std::pin::pin!(request.execute());
+        while let Some(link) = links.try_next().await? {
+            topology.insert(&link);
+        }
         // A dump may miss a link that came meanwhile, and names of taps are used again: the
         // kernel's own lookup by name has the last word on each target.
         for nic in &plan.nics {
@@ -89,26 +104,9 @@ impl Stager {
             bridge.is_some_and(|bridge| matches!(bridge.kind, Kind::Bridge { filtering: Some(_) }))
         });
         if filters {
-            // Compressed: 4,094 VLANs of one port would else fill half of a dump's datagram.
-            let mask = LinkExtentMask::BrvlanCompressed;
-            self.dump(AddressFamily::Bridge, mask, |link| vlans.insert(link))
-                .await?;
+            vlans = VlanTable::read().await?;
         }
         Ok((topology, vlans))
-    }
-
-    async fn dump(
-        &self,
-        family: AddressFamily,
-        mask: LinkExtentMask,
-        mut take: impl FnMut(&LinkMessage),
-    ) -> Result<(), rtnetlink::Error> {
-        let request = self.handle.link().get();
-        let mut links = std::pin::pin!(request.set_filter_mask(family, vec![mask]).execute());
-        while let Some(link) = links.try_next().await? {
-            take(&link);
-        }
-        Ok(())
     }
 
     /// Reads the link of that name, and its master where the dump did not have it.

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use netlink_packet_route::link::{
-    AfSpecBridge, BridgePortState, BridgeVlanInfoFlags, InfoBridge, InfoBridgePort, InfoData,
-    InfoKind, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, VlanProtocol,
+    BridgePortState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, LinkAttribute,
+    LinkFlags, LinkInfo, LinkMessage, VlanProtocol,
 };
 
-use crate::model::{Ifindex, LinkName, LinkState, MacAddr, PortState, VlanId};
+use crate::model::{Ifindex, LinkName, LinkState, MacAddr, PortState};
 
 /// How many VLAN devices may stand on each other before the walk down gives up. The kernel stops
 /// at 8 nested devices (`MAX_NEST_DEV` in `include/linux/netdevice.h`).
@@ -204,7 +204,7 @@ impl Info {
                     match setting {
                         InfoBridge::VlanFiltering(on) => self.filtering = *on,
                         InfoBridge::VlanProtocol(tag) => {
-                            self.provider = *tag == VlanProtocol::Ieee8021Ad
+                            self.provider = *tag == VlanProtocol::Ieee8021Ad;
                         }
                         _ => {}
                     }
@@ -246,67 +246,9 @@ const fn port_state(state: BridgePortState) -> Option<PortState> {
         BridgePortState::Learning => Some(PortState::Learning),
         BridgePortState::Forwarding => Some(PortState::Forwarding),
         BridgePortState::Blocking => Some(PortState::Blocking),
-        _ => None,
-    }
-}
-
-/// The VLANs of bridges and their ports, from an `AF_BRIDGE` dump.
-#[derive(Clone, Debug, Default)]
-pub(super) struct VlanTable {
-    memberships: BTreeMap<Ifindex, Membership>,
-}
-
-/// The VLANs of one port, or of a bridge device as a station on itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Membership {
-    /// The VLAN of untagged frames.
-    pub(super) pvid: Option<VlanId>,
-    /// Every VLAN, that one among them.
-    pub(super) members: BTreeSet<VlanId>,
-}
-
-impl VlanTable {
-    /// Takes over one `RTM_NEWLINK` of the dump.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the kernel adds attributes; these are the ones that matter"
-    )]
-    pub(super) fn insert(&mut self, message: &LinkMessage) {
-        let Some(ifindex) = Ifindex::new(message.header.index) else {
-            return;
-        };
-        let mut membership = Membership::default();
-        let mut range_start = None;
-        for attribute in &message.attributes {
-            let LinkAttribute::AfSpecBridge(specs) = attribute else {
-                continue;
-            };
-            for spec in specs {
-                match spec {
-                    AfSpecBridge::VlanInfo(info) => {
-                        if info.flags.contains(BridgeVlanInfoFlags::RangeBegin) {
-                            range_start = Some(info.vid);
-                            continue;
-                        }
-                        let first = range_start.take().unwrap_or(info.vid);
-                        let range = (first..=info.vid).filter_map(|vid| VlanId::try_from(vid).ok());
-                        membership.members.extend(range);
-                        // A PVID is never part of a range (`br_fill_ifvlaninfo_compressed`).
-                        if info.flags.contains(BridgeVlanInfoFlags::Pvid) {
-                            membership.pvid = VlanId::try_from(info.vid).ok();
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        }
-        self.memberships.insert(ifindex, membership);
-    }
-
-    pub(super) fn get(&self, ifindex: Ifindex) -> Option<&Membership> {
-        self.memberships.get(&ifindex)
+        BridgePortState::Other(_) | _ => None,
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

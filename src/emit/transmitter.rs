@@ -85,7 +85,6 @@ impl Transmitter {
         }
     }
 
-    /// From here on frames are logged instead of sent, or sent again.
     pub(super) const fn set_dry_run(&mut self, dry_run: bool) {
         self.dry_run = dry_run;
     }
@@ -99,7 +98,7 @@ impl Transmitter {
         let route = match frame.route {
             Route::EntryAndInjection if reserved => Route::Injection,
             Route::EntryAndBridge if reserved => return Err(SendFault::Refused),
-            route => route,
+            Route::Injection | Route::EntryAndInjection | Route::EntryAndBridge => frame.route,
         };
         if self.dry_run {
             log(frame, route);

@@ -124,3 +124,6 @@ impl From<Interface> for OutlinedNic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

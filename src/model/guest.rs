@@ -90,6 +90,12 @@ impl GuestName {
     }
 }
 
+impl From<String> for GuestName {
+    fn from(raw: String) -> Self {
+        Self::new(raw)
+    }
+}
+
 impl fmt::Display for GuestName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&Escaped(&self.0), f)

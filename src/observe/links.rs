@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 
 use netlink_packet_core::{
-    Emitable, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN,
-    NetlinkBuffer, NetlinkHeader,
+    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN,
 };
 use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 
 use crate::engine::{Event, Queue};
 use crate::model::{Ifindex, LinkState};
-use crate::sys::netlink::{DATAGRAM, NetlinkSocket, NetlinkWatch};
+use crate::sys::netlink::{self, DATAGRAM, NetlinkSocket, NetlinkWatch};
 
 mod message;
 
@@ -110,18 +109,8 @@ impl Links {
 fn request(sequence: u32) -> Vec<u8> {
     let mut message = LinkMessage::default();
     message.attributes = vec![LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats])];
-    let mut header = NetlinkHeader::default();
-    header.message_type = libc::RTM_GETLINK;
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    header.sequence_number = sequence;
-    let start = header.buffer_len();
-    let mut octets = vec![0; start + message.buffer_len()];
-    header.length = u32::try_from(octets.len()).unwrap_or_default();
-    header.emit(&mut octets);
-    if let Some(payload) = octets.get_mut(start..) {
-        message.emit(payload);
-    }
-    octets
+    let flags = NLM_F_REQUEST | NLM_F_DUMP;
+    netlink::message(libc::RTM_GETLINK, flags, sequence, &message)
 }
 
 /// How far a dump is.
@@ -185,9 +174,8 @@ impl Table {
     }
 
     /// Takes over a datagram of the kernel's.
-    fn take(&mut self, mut datagram: &[u8]) {
-        while let Ok(message) = NetlinkBuffer::new_checked(datagram) {
-            let length = usize::try_from(message.length()).unwrap_or(usize::MAX);
+    fn take(&mut self, datagram: &[u8]) {
+        for message in netlink::messages(datagram) {
             let ours = message.sequence_number() == self.sequence;
             if ours && message.flags() & NLM_F_DUMP_INTR != 0 {
                 // Links changed between two parts of the dump: it may lack some that exist.
@@ -207,9 +195,6 @@ impl Table {
                     }
                 }
             }
-            // Messages of a datagram begin at multiples of four (NLMSG_ALIGN).
-            let next = length.saturating_add(3) & !3;
-            datagram = datagram.get(next..).unwrap_or_default();
         }
     }
 

@@ -95,6 +95,9 @@ const CB_OFFSET: i16 = {
     48
 };
 
+#[expect(clippy::cast_possible_truncation, reason = "52 octets")]
+const CONTEXT_LENGTH: u32 = size_of::<Context>() as u32;
+
 /// The head of `struct __sk_buff`, as far as a run fills it. The kernel refuses a context in which
 /// any field is set that it does not take from user space, and pads a short one with zeroes.
 #[repr(C)]
@@ -191,7 +194,7 @@ impl Injector {
             data_size_in: u32::try_from(frame.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
             data_in: address(frame.as_ptr()),
             repeat: 1,
-            context_size_in: const { size_of::<Context>() as u32 },
+            context_size_in: CONTEXT_LENGTH,
             context_in: address(&raw const context),
             ..RunAttributes::default()
         };

@@ -6,12 +6,22 @@ use std::mem::zeroed;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use netlink_packet_core::{
+    Emitable, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, parse_i32,
+};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// Largest datagram that the kernel builds for a dump (`netlink_dump` in
 /// `net/netlink/af_netlink.c` allocates at most 32 KiB).
 pub const DATAGRAM: usize = 32 * 1024;
+
+#[expect(clippy::cast_possible_truncation, reason = "the number is 16")]
+const FAMILY: libc::sa_family_t = libc::AF_NETLINK as libc::sa_family_t;
+#[expect(clippy::cast_possible_truncation, reason = "twelve octets")]
+const ADDRESS_LENGTH: libc::socklen_t = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+#[expect(clippy::cast_possible_truncation, reason = "four octets")]
+const OPTION_LENGTH: libc::socklen_t = size_of::<libc::c_int>() as libc::socklen_t;
 
 /// A `NETLINK_ROUTE` socket, non-blocking and close-on-exec.
 #[derive(Debug)]
@@ -37,14 +47,14 @@ impl NetlinkSocket {
         let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
         // SAFETY: sockaddr_nl is plain numbers, for which all zero bits are a value.
         let mut address: libc::sockaddr_nl = unsafe { zeroed() };
-        address.nl_family = libc::AF_NETLINK.unsigned_abs() as u16;
+        address.nl_family = FAMILY;
         address.nl_groups = groups;
         // SAFETY: `address` is live for the call and the length is its own.
         let bound = unsafe {
             libc::bind(
                 socket.as_raw_fd(),
                 (&raw const address).cast(),
-                const { size_of::<libc::sockaddr_nl>() as libc::socklen_t },
+                ADDRESS_LENGTH,
             )
         };
         if bound < 0 {
@@ -72,7 +82,7 @@ impl NetlinkSocket {
                 libc::SOL_SOCKET,
                 option,
                 (&raw const value).cast(),
-                const { size_of::<libc::c_int>() as libc::socklen_t },
+                OPTION_LENGTH,
             )
         };
         if outcome < 0 {
@@ -114,7 +124,7 @@ impl NetlinkSocket {
         loop {
             // SAFETY: sockaddr_nl is plain numbers, for which all zero bits are a value.
             let mut sender: libc::sockaddr_nl = unsafe { zeroed() };
-            let mut length = const { size_of::<libc::sockaddr_nl>() as libc::socklen_t };
+            let mut length = ADDRESS_LENGTH;
             // SAFETY: `buffer` and `sender` are live and exclusively borrowed for the call, and
             // the lengths are theirs.
             let received = unsafe {
@@ -219,3 +229,74 @@ impl NetlinkWatch {
         }
     }
 }
+
+/// A whole message around `payload`.
+#[must_use]
+pub fn message(kind: u16, flags: u16, sequence: u32, payload: &impl Emitable) -> Vec<u8> {
+    let mut header = NetlinkHeader::default();
+    let start = header.buffer_len();
+    let mut octets = vec![0; start + payload.buffer_len()];
+    header.length = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+    header.message_type = kind;
+    header.flags = flags;
+    header.sequence_number = sequence;
+    header.emit(&mut octets);
+    if let Some(rest) = octets.get_mut(start..) {
+        payload.emit(rest);
+    }
+    octets
+}
+
+/// The messages of a datagram, up to the first that cannot be read.
+pub fn messages(mut datagram: &[u8]) -> impl Iterator<Item = NetlinkBuffer<&[u8]>> {
+    std::iter::from_fn(move || {
+        let message = NetlinkBuffer::new_checked(datagram).ok()?;
+        let length = usize::try_from(message.length()).ok()?;
+        // Messages begin at multiples of four (NLMSG_ALIGN).
+        let next = length.checked_next_multiple_of(4)?;
+        datagram = datagram.get(next..).unwrap_or_default();
+        Some(message)
+    })
+}
+
+/// Asks for a dump through a socket of its own, and gives type and payload of every answer to
+/// `each`.
+///
+/// # Errors
+///
+/// Those of the socket calls; the kernel's refusal; [`io::ErrorKind::Interrupted`] where changes
+/// broke into the dump, so that it may lack something that exists.
+///
+/// # Panics
+///
+/// Outside a Tokio runtime with IO enabled.
+pub async fn dump(request: &[u8], mut each: impl FnMut(u16, &[u8])) -> io::Result<()> {
+    let watch = NetlinkWatch::new(NetlinkSocket::open(0)?)?;
+    watch.send(request)?;
+    let mut buffer = vec![0; DATAGRAM];
+    let mut interrupted = false;
+    loop {
+        let length = watch.receive(&mut buffer).await?;
+        for message in messages(buffer.get(..length).unwrap_or_default()) {
+            interrupted |= message.flags() & NLM_F_DUMP_INTR != 0;
+            match message.message_type() {
+                kind @ (NLMSG_DONE | NLMSG_ERROR) => {
+                    // Both begin with a negated error number; an acknowledgement has 0.
+                    let verdict = message.payload().get(..4).map(parse_i32);
+                    return match verdict {
+                        Some(Ok(errno @ ..0)) => {
+                            Err(io::Error::from_raw_os_error(errno.saturating_neg()))
+                        }
+                        _ if interrupted => Err(io::ErrorKind::Interrupted.into()),
+                        _ if kind == NLMSG_DONE => Ok(()),
+                        _ => continue,
+                    };
+                }
+                kind => each(kind, message.payload()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

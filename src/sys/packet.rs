@@ -4,6 +4,11 @@ use std::io;
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+#[expect(clippy::cast_possible_truncation, reason = "the number is 17")]
+const FAMILY: libc::sa_family_t = libc::AF_PACKET as libc::sa_family_t;
+#[expect(clippy::cast_possible_truncation, reason = "twenty octets")]
+const ADDRESS_LENGTH: libc::socklen_t = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+
 /// One socket for every link: bound to none, so opening it waits for nothing and it never hears a
 /// frame (protocol 0, packet(7)).
 #[derive(Debug)]
@@ -34,7 +39,7 @@ impl PacketSocket {
     ///
     /// The address names no protocol, so the kernel reads it from the frame
     /// (`packet_parse_headers` in `net/packet/af_packet.c`). That matters for a tagged frame on a
-    /// bridge that filters VLANs: with the inner EtherType in the address the bridge takes the
+    /// bridge that filters VLANs: with the inner `EtherType` in the address the bridge takes the
     /// frame for an untagged one and puts it into its own VLAN.
     ///
     /// # Errors
@@ -44,7 +49,7 @@ impl PacketSocket {
     pub fn send(&self, ifindex: u32, frame: &[u8]) -> io::Result<()> {
         // SAFETY: sockaddr_ll is plain numbers, for which all zero bits are a value.
         let mut address: libc::sockaddr_ll = unsafe { zeroed() };
-        address.sll_family = libc::AF_PACKET.unsigned_abs() as u16;
+        address.sll_family = FAMILY;
         address.sll_ifindex = i32::try_from(ifindex).map_err(|_| io::ErrorKind::InvalidInput)?;
         // SAFETY: `frame` and `address` are live for the call and the lengths are theirs.
         let sent = unsafe {
@@ -54,7 +59,7 @@ impl PacketSocket {
                 frame.len(),
                 0,
                 (&raw const address).cast(),
-                const { size_of::<libc::sockaddr_ll>() as libc::socklen_t },
+                ADDRESS_LENGTH,
             )
         };
         // A packet socket sends a frame whole or not at all.

@@ -34,7 +34,8 @@ impl Timer {
         // SAFETY: the call above just opened it, and nothing else has it.
         let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
         // SAFETY: an OwnedFd is the same open descriptor until it is dropped, and only here.
-        let descriptor = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?;
+        let descriptor =
+            unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?;
         Ok(Self {
             descriptor,
             armed: None,

@@ -76,7 +76,7 @@ impl Change {
     fn state(&self, facts: &Facts, before: Option<LinkState>) -> Option<LinkState> {
         Some(LinkState {
             ifindex: self.ifindex,
-            name: facts.name.or(before.map(|link| link.name))?,
+            name: facts.name.or_else(|| before.map(|link| link.name))?,
             present: true,
             up: facts.up,
             carrier: facts.carrier,

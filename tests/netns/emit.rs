@@ -1,14 +1,11 @@
-//! Announcements on the kernel's own bridges, each test in a network namespace of its own.
-//! Needs root, iproute2 and util-linux.
+//! Announcements.
 
 use macmoved::emit::{EmitSettings, Route, RouteChoice};
 use macmoved::engine::Round;
 use macmoved::model::{Refusal, SendFault};
 use macmoved::wire::Frame;
 
-mod netns;
-
-use netns::{
+use crate::world::{
     Ear, MAC, Rig, build, ears, entry, guest_talks_at_the_old_host, ip, isolated, isolated_under,
     name, peer_reaches_guest, plan, plan_of, port_of, send, settings, settle, sh,
 };
@@ -17,34 +14,37 @@ const ROUTES: [RouteChoice; 2] = [RouteChoice::Injection, RouteChoice::Fdb];
 
 #[test]
 fn both_routes_teach_the_own_bridge_and_the_fabric() {
-    isolated("both_routes_teach_the_own_bridge_and_the_fabric", || {
-        build();
-        for route in ROUTES {
-            guest_talks_at_the_old_host();
-            assert!(!peer_reaches_guest());
-            let mut rig = Rig::staged(route);
-            let (mut peer, mut neighbour) = (Ear::at("peer"), Ear::at("guest9"));
-            let mut itself = Ear::at("guest1");
+    isolated(
+        "emit::both_routes_teach_the_own_bridge_and_the_fabric",
+        || {
+            build();
+            for route in ROUTES {
+                guest_talks_at_the_old_host();
+                assert!(!peer_reaches_guest());
+                let mut rig = Rig::staged(route);
+                let (mut peer, mut neighbour) = (Ear::at("peer"), Ear::at("guest9"));
+                let mut itself = Ear::at("guest1");
 
-            rig.fire(Round::Scheduled(1)).unwrap();
+                rig.fire(Round::Scheduled(1)).unwrap();
 
-            let octets = Frame::rarp(MAC, None).to_vec();
-            assert_eq!(peer.heard_from(MAC), [octets.clone()]);
-            assert_eq!(neighbour.heard_from(MAC), [octets.clone()]);
-            // Out of the bridge device, the guest hears its own announcement, too.
-            let own = itself.heard_from(MAC);
-            assert_eq!(own, vec![octets; usize::from(route == RouteChoice::Fdb)]);
-            assert_eq!(port_of("br0", MAC).as_deref(), Some("vnet1"));
-            assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
-            assert!(peer_reaches_guest());
-        }
-    });
+                let octets = Frame::rarp(MAC, None).to_vec();
+                assert_eq!(peer.heard_from(MAC), std::slice::from_ref(&octets));
+                assert_eq!(neighbour.heard_from(MAC), std::slice::from_ref(&octets));
+                // Out of the bridge device, the guest hears its own announcement, too.
+                let own = itself.heard_from(MAC);
+                assert_eq!(own, vec![octets; usize::from(route == RouteChoice::Fdb)]);
+                assert_eq!(port_of("br0", MAC).as_deref(), Some("vnet1"));
+                assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
+                assert!(peer_reaches_guest());
+            }
+        },
+    );
 }
 
 #[test]
 fn a_frame_from_the_bridge_or_uplink_alone_cuts_the_guest_off() {
     isolated(
-        "a_frame_from_the_bridge_or_uplink_alone_cuts_the_guest_off",
+        "emit::a_frame_from_the_bridge_or_uplink_alone_cuts_the_guest_off",
         || {
             build();
             for link in ["br0", "up0"] {
@@ -67,7 +67,7 @@ fn a_frame_from_the_bridge_or_uplink_alone_cuts_the_guest_off() {
 #[test]
 fn a_port_that_does_not_pass_is_a_fault_and_no_frame_leaves() {
     isolated(
-        "a_port_that_does_not_pass_is_a_fault_and_no_frame_leaves",
+        "emit::a_port_that_does_not_pass_is_a_fault_and_no_frame_leaves",
         || {
             build();
             for route in ROUTES {
@@ -102,7 +102,7 @@ fn a_port_that_does_not_pass_is_a_fault_and_no_frame_leaves() {
 
 #[test]
 fn the_kernels_own_refusals_have_their_names() {
-    isolated("the_kernels_own_refusals_have_their_names", || {
+    isolated("emit::the_kernels_own_refusals_have_their_names", || {
         build();
         for route in ROUTES {
             let mut rig = Rig::staged(route);
@@ -149,14 +149,33 @@ fn the_kernels_own_refusals_have_their_names() {
 }
 
 #[test]
+fn a_tap_that_nobody_holds_open_has_no_carrier() {
+    isolated("emit::a_tap_that_nobody_holds_open_has_no_carrier", || {
+        build();
+        ip(&[
+            "tuntap add dev vnet2 mode tap",
+            "link set vnet2 master br0",
+            "link set vnet2 up",
+        ]);
+        for route in ROUTES {
+            let mut rig = Rig::new(settings(route));
+            let prepared = rig.stage(&plan("vnet2"));
+            assert_eq!(prepared.staging.frames.len(), 1);
+            rig.emitter.insert(prepared);
+            assert_eq!(rig.fire(Round::Scheduled(1)), Err(SendFault::NoCarrier));
+        }
+    });
+}
+
+#[test]
 fn a_port_that_does_not_learn_gets_its_entry() {
-    isolated("a_port_that_does_not_learn_gets_its_entry", || {
+    isolated("emit::a_port_that_does_not_learn_gets_its_entry", || {
         build();
         sh("bridge link set dev vnet1 learning off");
         for route in ROUTES {
             guest_talks_at_the_old_host();
             let mut rig = Rig::staged(route);
-            let prepared = rig.emitter.prepared(netns::GUEST).unwrap();
+            let prepared = rig.emitter.prepared(crate::world::GUEST).unwrap();
             let way = match route {
                 RouteChoice::Injection | RouteChoice::Auto => Route::EntryAndInjection,
                 RouteChoice::Fdb => Route::EntryAndBridge,
@@ -183,7 +202,7 @@ fn a_port_that_does_not_learn_gets_its_entry() {
 
 #[test]
 fn a_managers_static_entry_stays_static() {
-    isolated("a_managers_static_entry_stays_static", || {
+    isolated("emit::a_managers_static_entry_stays_static", || {
         build();
         // As libvirt does it for macTableManager='libvirt'.
         sh("bridge link set dev vnet1 learning off flood off");
@@ -202,20 +221,23 @@ fn a_managers_static_entry_stays_static() {
 
 #[test]
 fn a_sticky_entry_elsewhere_is_not_taken_for_success() {
-    isolated("a_sticky_entry_elsewhere_is_not_taken_for_success", || {
-        build();
-        sh(&format!(
-            "bridge fdb add {MAC} dev up0 master dynamic sticky"
-        ));
-        let mut rig = Rig::staged(RouteChoice::Fdb);
-        assert_eq!(rig.fire(Round::Scheduled(1)), Err(SendFault::Refused));
-        assert_eq!(port_of("br0", MAC).as_deref(), Some("up0"));
-    });
+    isolated(
+        "emit::a_sticky_entry_elsewhere_is_not_taken_for_success",
+        || {
+            build();
+            sh(&format!(
+                "bridge fdb add {MAC} dev up0 master dynamic sticky"
+            ));
+            let mut rig = Rig::staged(RouteChoice::Fdb);
+            assert_eq!(rig.fire(Round::Scheduled(1)), Err(SendFault::Refused));
+            assert_eq!(port_of("br0", MAC).as_deref(), Some("up0"));
+        },
+    );
 }
 
 #[test]
 fn a_dry_run_sends_nothing_anywhere() {
-    isolated("a_dry_run_sends_nothing_anywhere", || {
+    isolated("emit::a_dry_run_sends_nothing_anywhere", || {
         build();
         guest_talks_at_the_old_host();
         for route in ROUTES {
@@ -237,7 +259,7 @@ fn a_dry_run_sends_nothing_anywhere() {
 
 #[test]
 fn firing_allocates_nothing() {
-    isolated("firing_allocates_nothing", || {
+    isolated("emit::firing_allocates_nothing", || {
         build();
         for route in ROUTES {
             for learning in ["on", "off"] {
@@ -268,7 +290,7 @@ fn firing_allocates_nothing() {
 
 #[test]
 fn the_limiter_holds_whatever_is_asked() {
-    isolated("the_limiter_holds_whatever_is_asked", || {
+    isolated("emit::the_limiter_holds_whatever_is_asked", || {
         build();
         let mut rig = Rig::staged(RouteChoice::Auto);
         let mut peer = Ear::at("peer");
@@ -289,11 +311,11 @@ fn the_limiter_holds_whatever_is_asked() {
 
 #[test]
 fn what_is_not_staged_is_not_sent() {
-    isolated("what_is_not_staged_is_not_sent", || {
+    isolated("emit::what_is_not_staged_is_not_sent", || {
         build();
         let mut rig = Rig::staged(RouteChoice::Auto);
         let now = macmoved::sys::clock::now();
-        let mut ticket = netns::ticket(Round::Scheduled(1));
+        let mut ticket = crate::world::ticket(Round::Scheduled(1));
         ticket.generation = 2;
         assert_eq!(rig.emitter.fire(&ticket, now), Err(SendFault::NotStaged));
         ticket.generation = 1;
@@ -301,14 +323,14 @@ fn what_is_not_staged_is_not_sent() {
         assert_eq!(rig.emitter.fire(&ticket, now), Err(SendFault::NotStaged));
         ticket.frame = 0;
         assert_eq!(rig.emitter.fire(&ticket, now), Ok(()));
-        rig.emitter.remove(netns::GUEST);
+        rig.emitter.remove(crate::world::GUEST);
         assert_eq!(rig.emitter.fire(&ticket, now), Err(SendFault::NotStaged));
     });
 }
 
 #[test]
 fn staging_refuses_in_words() {
-    isolated("staging_refuses_in_words", || {
+    isolated("emit::staging_refuses_in_words", || {
         build();
         ip(&["tuntap add dev vnet2 mode tap", "link set vnet2 master br0"]);
         ip(&["tuntap add dev vnet3 mode tap"]);
@@ -349,28 +371,61 @@ fn staging_refuses_in_words() {
 #[test]
 fn without_cap_bpf_the_bridge_device_stands_in() {
     let caps = ["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--"];
-    isolated_under("without_cap_bpf_the_bridge_device_stands_in", &caps, || {
-        build();
-        guest_talks_at_the_old_host();
-        let mut rig = Rig::staged(RouteChoice::Auto);
-        assert_eq!(rig.emitter.route(), Route::EntryAndBridge);
-        rig.fire(Round::Scheduled(1)).unwrap();
-        settle();
-        assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
-        assert!(peer_reaches_guest());
-    });
+    isolated_under(
+        "emit::without_cap_bpf_the_bridge_device_stands_in",
+        &caps,
+        || {
+            build();
+            guest_talks_at_the_old_host();
+            let mut rig = Rig::staged(RouteChoice::Auto);
+            assert_eq!(rig.emitter.route(), Route::EntryAndBridge);
+            rig.fire(Round::Scheduled(1)).unwrap();
+            settle();
+            assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
+            assert!(peer_reaches_guest());
+        },
+    );
 }
 
 #[test]
 fn cap_bpf_and_cap_net_admin_suffice_to_inject() {
     let caps = ["setpriv", "--bounding-set=-all,+net_admin,+bpf", "--"];
-    isolated_under("cap_bpf_and_cap_net_admin_suffice_to_inject", &caps, || {
-        build();
-        let mut rig = Rig::staged(RouteChoice::Auto);
-        assert_eq!(rig.emitter.route(), Route::Injection);
-        rig.fire(Round::Scheduled(1)).unwrap();
-        settle();
-        assert_eq!(port_of("br0", MAC).as_deref(), Some("vnet1"));
-        assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
-    });
+    isolated_under(
+        "emit::cap_bpf_and_cap_net_admin_suffice_to_inject",
+        &caps,
+        || {
+            build();
+            let mut rig = Rig::staged(RouteChoice::Auto);
+            assert_eq!(rig.emitter.route(), Route::Injection);
+            rig.fire(Round::Scheduled(1)).unwrap();
+            settle();
+            assert_eq!(port_of("br0", MAC).as_deref(), Some("vnet1"));
+            assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
+        },
+    );
+}
+
+#[test]
+fn an_injection_that_is_refused_goes_by_the_bridge_device() {
+    isolated(
+        "emit::an_injection_that_is_refused_goes_by_the_bridge_device",
+        || {
+            build();
+            guest_talks_at_the_old_host();
+            let injecting = Rig::staged(RouteChoice::Injection);
+            // Staged for injection, fired where that is not to be had.
+            let mut rig = Rig::new(settings(RouteChoice::Fdb));
+            rig.emitter.insert(injecting.stage(&plan("vnet1")));
+            let prepared = rig.emitter.prepared(crate::world::GUEST).unwrap();
+            assert!(
+                prepared
+                    .frames()
+                    .all(|(_, _, route)| route == Route::Injection)
+            );
+            rig.fire(Round::Scheduled(1)).unwrap();
+            settle();
+            assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
+            assert!(peer_reaches_guest());
+        },
+    );
 }

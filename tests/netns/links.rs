@@ -1,21 +1,20 @@
-//! The watch of links on the kernel's own notifications, each test in a network namespace of its
-//! own. Needs root, iproute2 and util-linux.
+//! The watch of links.
 
 use macmoved::emit::EmitSettings;
 use macmoved::engine::Event;
 use macmoved::model::{Ifindex, LinkState, PortState};
 
-mod netns;
-
-use netns::{Rig, build, index, ip, isolated, name, settle, sh};
+use crate::world::{Rig, build, index, ip, isolated, name, settle, sh};
 
 /// The last that the events say of the link of that name.
 fn last(events: &[Event], link: &str) -> Option<LinkState> {
     events
         .iter()
-        .filter_map(|event| match event {
-            Event::Link(state) if state.name == name(link) => Some(*state),
-            _ => None,
+        .filter_map(|event| {
+            let Event::Link(state) = event else {
+                return None;
+            };
+            (state.name == name(link)).then_some(*state)
         })
         .next_back()
 }
@@ -28,7 +27,7 @@ fn rig() -> Rig {
 
 #[test]
 fn the_first_dump_tells_every_link() {
-    isolated("the_first_dump_tells_every_link", || {
+    isolated("links::the_first_dump_tells_every_link", || {
         build();
         ip(&["tuntap add dev vnet2 mode tap", "link set vnet2 master br0"]);
         let mut rig = rig();
@@ -52,7 +51,7 @@ fn the_first_dump_tells_every_link() {
 
 #[test]
 fn changes_are_told_once_and_in_order() {
-    isolated("changes_are_told_once_and_in_order", || {
+    isolated("links::changes_are_told_once_and_in_order", || {
         build();
         let mut rig = rig();
         assert_eq!(rig.follow(), []);
@@ -89,7 +88,7 @@ fn changes_are_told_once_and_in_order() {
 
 #[test]
 fn spanning_tree_walks_a_port_to_forwarding() {
-    isolated("spanning_tree_walks_a_port_to_forwarding", || {
+    isolated("links::spanning_tree_walks_a_port_to_forwarding", || {
         build();
         // The shortest delay that the kernel takes: two seconds a step.
         ip(&["link set br0 type bridge stp_state 1 forward_delay 200"]);
@@ -120,7 +119,7 @@ fn spanning_tree_walks_a_port_to_forwarding() {
 
 #[test]
 fn an_overrun_is_told_and_healed() {
-    isolated("an_overrun_is_told_and_healed", || {
+    isolated("links::an_overrun_is_told_and_healed", || {
         build();
         let mut rig = Rig::with_link_buffer(EmitSettings::default(), 4096);
         // More notifications than the kernel keeps for us, the last ones among those it drops.
@@ -137,4 +136,41 @@ fn an_overrun_is_told_and_healed() {
         assert!(last(&events, "extra").unwrap().present);
         assert_eq!(rig.follow(), []);
     });
+}
+
+#[test]
+fn a_dump_of_the_bridges_view_ends_and_is_whole() {
+    use macmoved::sys::netlink;
+    use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+    use netlink_packet_route::AddressFamily;
+    use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
+
+    isolated(
+        "links::a_dump_of_the_bridges_view_ends_and_is_whole",
+        || {
+            build();
+            let mut message = LinkMessage::default();
+            message.header.interface_family = AddressFamily::Bridge;
+            let mask = vec![LinkExtentMask::BrvlanCompressed];
+            message.attributes = vec![LinkAttribute::ExtMask(mask)];
+            let flags = NLM_F_REQUEST | NLM_F_DUMP;
+            let request = netlink::message(libc::RTM_GETLINK, flags, 0, &message);
+            let refused = netlink::message(0xfff0, flags, 0, &message);
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let mut links = 0;
+            runtime
+                .block_on(netlink::dump(&request, |kind, payload| {
+                    assert_eq!((kind, payload[0]), (libc::RTM_NEWLINK, 7));
+                    links += 1;
+                }))
+                .unwrap();
+            // Two bridges and their six ports.
+            assert_eq!(links, 8);
+            let error = runtime.block_on(netlink::dump(&refused, |_, _| ()));
+            assert_eq!(error.unwrap_err().raw_os_error(), Some(libc::EOPNOTSUPP));
+        },
+    );
 }
