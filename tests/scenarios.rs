@@ -3,6 +3,8 @@
 //! `macmoved --record FILE` writes one; `tests/scenarios/NAME/recording.jsonl` is such a file and
 //! `about.txt` beside it tells what happened.
 
+#![expect(clippy::unwrap_used, reason = "a replay that cannot run must fail")]
+
 use std::fs;
 use std::path::Path;
 

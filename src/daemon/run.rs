@@ -129,7 +129,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         snapshots: snapshot_sender,
         requests,
         orders: order_queue,
-        notifier: notifier.clone(),
+        notifier,
     };
     let driver = start_driver(seed).await?;
     let view = View {

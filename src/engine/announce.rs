@@ -43,12 +43,11 @@ impl Engine {
             return;
         };
         let number = schedule.next;
-        let (cause, since) = match number {
-            1 => (schedule.cause, schedule.since),
-            _ => {
-                let offset = rounds.offset(number).unwrap_or_default();
-                (Cause::Schedule, schedule.start + offset)
-            }
+        let (cause, since) = if number == 1 {
+            (schedule.cause, schedule.since)
+        } else {
+            let offset = rounds.offset(number).unwrap_or_default();
+            (Cause::Schedule, schedule.start + offset)
         };
         schedule.next = number.saturating_add(1);
         let last = rounds.offset(schedule.next).is_none();

@@ -71,7 +71,7 @@ fn step(
     event: impl FnOnce(macmoved::model::Instant) -> Event,
 ) -> (AllocationInfo, Option<Ticket>) {
     let mut sent = None;
-    let spent = measure(|| {
+    let allocations = measure(|| {
         let now = clock::now();
         engine.handle_event(now, event(now));
         sent = drain(engine, rig);
@@ -88,7 +88,7 @@ fn step(
         );
         assert_eq!(drain(engine, rig), None);
     }
-    (spent, sent)
+    (allocations, sent)
 }
 
 #[test]
@@ -99,21 +99,21 @@ fn from_event_to_send_nothing_is_allocated() {
             guest_talks_at_the_old_host();
             let mut rig = Rig::staged(route);
             let mut engine = staged(&rig);
-            let (spent, sent) = step(&mut engine, &mut rig, |at| Event::Migration {
+            let (allocations, sent) = step(&mut engine, &mut rig, |at| Event::Migration {
                 guest: GUEST,
                 at,
                 stamp: at,
                 status: MigrationStatus::Completed,
             });
             assert_eq!(sent.unwrap().round, Round::Early);
-            assert_eq!(spent.count_total, 0, "{route:?}, completed");
-            let (spent, sent) = step(&mut engine, &mut rig, |at| Event::Resumed {
+            assert_eq!(allocations.count_total, 0, "{route:?}, completed");
+            let (allocations, sent) = step(&mut engine, &mut rig, |at| Event::Resumed {
                 guest: GUEST,
                 at,
                 stamp: at,
             });
             assert_eq!(sent.unwrap().round, Round::Scheduled(1));
-            assert_eq!(spent.count_total, 0, "{route:?}, RESUME");
+            assert_eq!(allocations.count_total, 0, "{route:?}, RESUME");
             settle();
             assert_eq!(port_of("br0", MAC).as_deref(), Some("vnet1"));
             assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));

@@ -75,18 +75,12 @@ fn a_name_that_fills_its_field_ends_with_it() {
 #[test]
 fn no_array_and_no_count_are_no_parameters() {
     // SAFETY: null is allowed.
-    assert_eq!(
-        unsafe { TypedParams::new(ptr::null(), 3) }.iter().count(),
-        0
-    );
+    let none = unsafe { TypedParams::new(ptr::null(), 3) };
+    assert_eq!(none.iter().count(), 0);
     let one = param(c"a", 1, Union { i: 1 });
     // SAFETY: a count of no parameters.
-    assert_eq!(
-        unsafe { TypedParams::new(&raw const one, -1) }
-            .iter()
-            .count(),
-        0
-    );
+    let none = unsafe { TypedParams::new(&raw const one, -1) };
+    assert_eq!(none.iter().count(), 0);
 }
 
 #[test]
