@@ -184,13 +184,11 @@ impl Case<'_> {
 
     /// A frame with its time from RESUME, or else from the begin.
     fn frame(&self, frame: &Frame) -> String {
-        match self.migration.resumed {
-            Some(resumed) => format!("{frame}, {:+.3} ms from RESUME", frame.at.ms_after(resumed)),
-            None => {
-                let since = frame.at.ms_after(self.migration.span.start);
-                format!("{frame}, {since:+.3} ms from the begin, never resumed")
-            }
-        }
+        let (since, what) = match self.migration.resumed {
+            Some(resumed) => (resumed, "RESUME"),
+            None => (self.migration.span.start, "the begin"),
+        };
+        format!("{frame}, {:+.3} ms from {what}", frame.at.ms_after(since))
     }
 
     /// Every frame of the guest's MAC in the migration's span.
@@ -259,10 +257,8 @@ impl Case<'_> {
     fn rounds(&self) -> Vec<Violation> {
         let resumed = self.migration.resumed;
         let before_resume = |frame: &&&Frame| resumed.is_none_or(|resumed| frame.at < resumed);
-        let (early, mut rest): (Vec<&Frame>, Vec<&Frame>) = self
-            .announced
-            .iter()
-            .partition(|frame| before_resume(&frame));
+        let (early, mut rest): (Vec<&Frame>, Vec<&Frame>) =
+            self.announced.iter().partition(before_resume);
         let mut violations = Vec::new();
         for frame in early.iter().skip(self.expect.early) {
             let what = format!("one early announcement too many: {}", self.frame(frame));
@@ -320,9 +316,9 @@ impl Case<'_> {
         let mut port: Option<&str> = None;
         let mut violations = Vec::new();
         for change in in_fabric.filter(|change| !change.gone) {
-            let moved = port != Some(&change.port);
+            let elsewhere = port != Some(&change.port);
             port = Some(&change.port);
-            if !moved || change.at < since {
+            if !elsewhere || change.at < since {
                 continue;
             }
             moves += 1;

@@ -101,13 +101,7 @@ impl Scene {
         self.fdb.entry(place).or_default().push((at, line));
     }
 
-    /// Writes the files that `capture` writes, and reads them.
-    fn read(&self) -> Result<Evidence, ReadEvidenceError> {
-        let dir = tempdir().expect("a directory");
-        self.write(dir.path());
-        Evidence::read(dir.path())
-    }
-
+    /// Writes the files that `capture` writes.
     fn write(&self, dir: &Path) {
         let write = |name: &str, octets: &[u8]| {
             fs::write(dir.join(name), octets).expect("the directory is there");
@@ -167,7 +161,10 @@ impl Scene {
     }
 
     fn violations(&self, expect: &Expect) -> Vec<Violation> {
-        judge(&self.read().expect("the scene is readable"), expect)
+        let dir = tempdir().expect("a directory");
+        self.write(dir.path());
+        let evidence = Evidence::read(dir.path()).expect("the scene is readable");
+        judge(&evidence, expect)
     }
 
     /// Asserts that the oracle finds what breaks `rule`, and that it says each of `words`.
