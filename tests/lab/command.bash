@@ -38,7 +38,7 @@ run() {
   step=$!
   local status=0
   if [[ $follow ]]; then
-    tail --lines +1 --follow --pid "$step" --sleep-interval 0.5 "$log" | grep '^test ' || true
+    tail --lines +1 --follow --pid "$step" --sleep-interval 0.5 "$log" | grep --line-buffered '^test ' || true
   fi
   wait "$step" || status=$?
   step=''
