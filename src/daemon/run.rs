@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::arguments::Arguments;
@@ -17,11 +17,14 @@ use super::driver::{Driver, Order, Parts};
 use super::lock::Lock;
 use super::logging;
 use super::notify::Notifier;
+use super::pause_file::PauseFile;
+use super::pause_store::PauseStore;
+use super::pauses::Pauses;
 use super::record::Recorder;
 use super::run_error::{RunError, chain};
-use crate::config::{self, Config, LoadConfigError, Loaded, Sources};
-use crate::control::{self, ControlSocket, Facts, View};
-use crate::emit::{EmitSettings, Emitter};
+use crate::config::{self, Config, ConfigFile, LoadConfigError, Loaded, Sources};
+use crate::control::{self, Brakes, ControlSocket, Facts, View};
+use crate::emit::{Brake, EmitSettings, Emitter};
 use crate::engine::{Engine, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
@@ -92,6 +95,8 @@ struct Agent {
     facts: watch::Sender<Arc<Facts>>,
     metrics: Arc<Metrics>,
     notifier: Notifier,
+    /// Asks for a look at the pause file.
+    look: Arc<Notify>,
 }
 
 async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
@@ -110,6 +115,16 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     let (snapshot_sender, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (facts_sender, facts) = watch::channel(Arc::new(facts(&config, warnings)));
     let (request_sender, requests) = mpsc::channel(control::REQUESTS);
+    let (order_sender, brake_orders) = mpsc::channel(control::BRAKE_ORDERS);
+    let (brakes_sender, brakes) = watch::channel(Brakes::default());
+    let brake = Arc::new(Brake::default());
+    // Before anything can send.
+    let pauses = Pauses::start(
+        Arc::clone(&brake),
+        brakes_sender.clone(),
+        PauseFile::beside(&ConfigFile::new(arguments.config.clone())),
+        PauseStore::within(&config.state_directory),
+    );
     let (orders, order_queue) = mpsc::channel(ORDERS);
     let notifier = Notifier::from_environment();
     let recorder = match &arguments.record {
@@ -121,12 +136,14 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
             dry_run: config.dry_run,
             route: arguments.route.into(),
             uplinks: config.network_uplinks.clone(),
+            brake,
         },
         listen: Settings::new(&*config.libvirt.uri, access(config.libvirt.access)),
         engine: Engine::new(config.policy.clone()),
         metrics: Arc::clone(&metrics),
         recorder,
         snapshots: snapshot_sender,
+        brakes: brakes_sender,
         requests,
         orders: order_queue,
         notifier,
@@ -135,21 +152,25 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     let view = View {
         snapshot,
         facts,
+        brakes,
         metrics: Arc::clone(&metrics),
     };
+    let look = Arc::new(Notify::new());
     let agent = Agent {
         driver,
         orders,
         facts: facts_sender,
         metrics,
         notifier,
+        look: Arc::clone(&look),
     };
     agent.notifier.ready();
     info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
         listen = %config.metrics.listen, dry_run = config.dry_run, "macmoved runs");
     tokio::select! {
         never = control::http::serve(http, view.clone()) => match never {},
-        never = control::dbus::serve(control, view, request_sender) => match never {},
+        never = control::dbus::serve(control, view, request_sender, order_sender) => match never {},
+        never = pauses.serve(brake_orders, look) => match never {},
         ended = agent.attend(&mut signals, arguments) => ended,
     }
 }
@@ -183,6 +204,7 @@ impl Agent {
 
     async fn reload(&self, arguments: &Arguments) -> Result<(), RunError> {
         self.notifier.reloading();
+        self.look.notify_one();
         match load(arguments) {
             Ok(Loaded { config, warnings }) => {
                 for warning in &warnings {
@@ -205,7 +227,10 @@ impl Agent {
                 if self.orders.send(order).await.is_err() {
                     return Err(RunError::DriverGone);
                 }
-                info!("configuration reloaded; sockets, libvirt and uplinks keep to the old one");
+                info!(
+                    "configuration reloaded; sockets, libvirt, uplinks and the state directory keep \
+                     to the old one"
+                );
             }
             Err(refusal) => {
                 error!(
@@ -243,6 +268,7 @@ struct Seed {
     metrics: Arc<Metrics>,
     recorder: Option<Recorder>,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    brakes: watch::Sender<Brakes>,
     requests: mpsc::Receiver<control::Request>,
     orders: mpsc::Receiver<Order>,
     notifier: Notifier,
@@ -300,6 +326,7 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         metrics: seed.metrics,
         recorder: seed.recorder,
         snapshots: seed.snapshots,
+        brakes: seed.brakes,
         requests: seed.requests,
         orders: seed.orders,
         notifier: seed.notifier,
