@@ -22,7 +22,7 @@ use tracing::{debug, error, info, warn};
 use super::pause_file::{Mark, PauseFile};
 use super::pause_store::{Kept, PauseStore, PauseStoreError};
 use super::run_error::chain;
-use crate::control::{BrakeFault, BrakeOrder, Brakes, LONGEST_PAUSE, Pause};
+use crate::control::{BRAKE_ORDERS, BrakeFault, BrakeOrder, Brakes, LONGEST_PAUSE, Pause};
 use crate::emit::Brake;
 use crate::model::{Instant, Timestamp};
 use crate::sys::clock;
@@ -59,50 +59,65 @@ impl End {
 pub(super) struct Pauses {
     brake: Arc<Brake>,
     shown: watch::Sender<Brakes>,
+    orders: mpsc::Receiver<BrakeOrder>,
+    again: Arc<Notify>,
     file: PauseFile,
     store: PauseStore,
     hold: Option<Hold>,
     mark: Option<Mark>,
 }
 
+/// What the rest of the agent has of it.
+#[derive(Debug)]
+pub(super) struct Levers {
+    /// For the emitter.
+    pub(super) brake: Arc<Brake>,
+    /// For whoever shows the brakes, and for the driver, which sees safe mode begin.
+    pub(super) shown: watch::Sender<Brakes>,
+    /// For the control socket.
+    pub(super) orders: mpsc::Sender<BrakeOrder>,
+    /// Asks for a look at the file at once.
+    pub(super) look: Arc<Notify>,
+}
+
 impl Pauses {
     /// Takes up what was said before the agent started, and pulls the brake if need be.
-    pub(super) fn start(
-        brake: Arc<Brake>,
-        shown: watch::Sender<Brakes>,
-        file: PauseFile,
-        store: PauseStore,
-    ) -> Self {
+    pub(super) fn start(file: PauseFile, store: PauseStore) -> (Self, Levers) {
+        let (order_sender, orders) = mpsc::channel(BRAKE_ORDERS);
+        let levers = Levers {
+            brake: Arc::default(),
+            shown: watch::Sender::default(),
+            orders: order_sender,
+            look: Arc::default(),
+        };
         let hold = kept(&store);
         let mark = file.look();
         let mut pauses = Self {
-            brake,
-            shown,
+            brake: Arc::clone(&levers.brake),
+            shown: levers.shown.clone(),
+            orders,
+            again: Arc::clone(&levers.look),
             file,
             store,
             hold,
             mark,
         };
         pauses.apply();
-        pauses
+        (pauses, levers)
     }
 
-    /// Follows orders, the file and the clock. `again` asks for a look at the file at once.
-    pub(super) async fn serve(
-        mut self,
-        mut orders: mpsc::Receiver<BrakeOrder>,
-        again: Arc<Notify>,
-    ) -> Infallible {
+    /// Follows orders, the file and the clock.
+    pub(super) async fn serve(mut self) -> Infallible {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // One look at a time: a file system that hangs holds up nothing but the next look.
         let mut look = None;
         loop {
             tokio::select! {
-                Some(order) = orders.recv() => self.obey(order).await,
+                Some(order) = self.orders.recv() => self.obey(order).await,
                 () = end(self.hold) => self.expire().await,
                 _ = ticks.tick(), if look.is_none() => look = Some(self.begin_look()),
-                () = again.notified(), if look.is_none() => look = Some(self.begin_look()),
+                () = self.again.notified(), if look.is_none() => look = Some(self.begin_look()),
                 found = finish(&mut look) => match found {
                     Ok(mark) => {
                         self.mark = mark;

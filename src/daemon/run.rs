@@ -1,6 +1,7 @@
 //! From arguments to a running agent and back.
 
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -105,23 +106,13 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     let mut signals = Signals::new().map_err(RunError::Runtime)?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
     metrics.configure(config.dry_run, config.metrics.guest_labels);
-    let http = TcpListener::bind(config.metrics.listen)
-        .await
-        .map_err(|source| RunError::Http {
-            address: config.metrics.listen,
-            source,
-        })?;
+    let http = listen(config.metrics.listen).await?;
     let control = ControlSocket::bind(&config.control_socket).await?;
     let (snapshot_sender, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (facts_sender, facts) = watch::channel(Arc::new(facts(&config, warnings)));
     let (request_sender, requests) = mpsc::channel(control::REQUESTS);
-    let (order_sender, brake_orders) = mpsc::channel(control::BRAKE_ORDERS);
-    let (brakes_sender, brakes) = watch::channel(Brakes::default());
-    let brake = Arc::new(Brake::default());
     // Before anything can send.
-    let pauses = Pauses::start(
-        Arc::clone(&brake),
-        brakes_sender.clone(),
+    let (pauses, levers) = Pauses::start(
         PauseFile::beside(&ConfigFile::new(arguments.config.clone())),
         PauseStore::within(&config.state_directory),
     );
@@ -132,18 +123,13 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         None => None,
     };
     let seed = Seed {
-        emit: EmitSettings {
-            dry_run: config.dry_run,
-            route: arguments.route.into(),
-            uplinks: config.network_uplinks.clone(),
-            brake,
-        },
+        emit: emit(arguments, &config, levers.brake),
         listen: Settings::new(&*config.libvirt.uri, access(config.libvirt.access)),
         engine: Engine::new(config.policy.clone()),
         metrics: Arc::clone(&metrics),
         recorder,
         snapshots: snapshot_sender,
-        brakes: brakes_sender,
+        brakes: levers.shown.clone(),
         requests,
         orders: order_queue,
         notifier,
@@ -152,26 +138,39 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     let view = View {
         snapshot,
         facts,
-        brakes,
+        brakes: levers.shown.subscribe(),
         metrics: Arc::clone(&metrics),
     };
-    let look = Arc::new(Notify::new());
     let agent = Agent {
         driver,
         orders,
         facts: facts_sender,
         metrics,
         notifier,
-        look: Arc::clone(&look),
+        look: levers.look,
     };
     agent.notifier.ready();
     info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
         listen = %config.metrics.listen, dry_run = config.dry_run, "macmoved runs");
     tokio::select! {
         never = control::http::serve(http, view.clone()) => match never {},
-        never = control::dbus::serve(control, view, request_sender, order_sender) => match never {},
-        never = pauses.serve(brake_orders, look) => match never {},
+        never = control::dbus::serve(control, view, request_sender, levers.orders) => match never {},
+        never = pauses.serve() => match never {},
         ended = agent.attend(&mut signals, arguments) => ended,
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| RunError::Http { address, source })
+}
+
+fn emit(arguments: &Arguments, config: &Config, brake: Arc<Brake>) -> EmitSettings {
+    EmitSettings {
+        dry_run: config.dry_run,
+        route: arguments.route.into(),
+        uplinks: config.network_uplinks.clone(),
+        brake,
     }
 }
 

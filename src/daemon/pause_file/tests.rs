@@ -17,9 +17,10 @@ impl Place {
         Self { directory, file }
     }
 
-    fn reason_of(&self, content: impl AsRef<[u8]>) -> Option<String> {
+    /// What it says of a file with this content.
+    fn mark_of(&self, content: impl AsRef<[u8]>) -> Mark {
         fs::write(self.file.path(), content).unwrap();
-        self.file.look().unwrap().reason
+        self.file.look().unwrap()
     }
 }
 
@@ -33,7 +34,7 @@ fn without_a_word_it_is_where_the_default_configuration_is() {
 fn being_there_is_enough() {
     let place = Place::new();
     assert_eq!(place.file.look(), None);
-    assert_eq!(place.reason_of(""), None);
+    assert_eq!(place.mark_of("").reason, None);
     fs::remove_file(place.file.path()).unwrap();
     assert_eq!(place.file.look(), None);
     let nothing = Some(Mark { reason: None });
@@ -48,12 +49,21 @@ fn being_there_is_enough() {
 fn its_first_line_is_the_reason_cut_to_200_characters() {
     let place = Place::new();
     assert_eq!(
-        place.reason_of(" fabric work, ask Ada \nmore\n").as_deref(),
+        place
+            .mark_of(" fabric work, ask Ada \nmore\n")
+            .reason
+            .as_deref(),
         Some("fabric work, ask Ada")
     );
-    assert_eq!(place.reason_of("\nsecond\n"), None);
-    assert_eq!(place.reason_of(b"a\xff\x1b").unwrap(), "a\u{fffd}\u{1b}");
-    assert_eq!(place.reason_of("😀".repeat(9_000)), Some("😀".repeat(200)));
+    assert_eq!(place.mark_of("\nsecond\n").reason, None);
+    assert_eq!(
+        place.mark_of(b"a\xff\x1b").reason.unwrap(),
+        "a\u{fffd}\u{1b}"
+    );
+    assert_eq!(
+        place.mark_of("😀".repeat(9_000)).reason,
+        Some("😀".repeat(200))
+    );
 }
 
 #[test]

@@ -42,24 +42,17 @@ impl Host {
     }
 
     fn start(&self) -> Agent {
-        let brake = Arc::new(Brake::default());
-        let (sender, shown) = watch::channel(Brakes::default());
         let configuration = ConfigFile::Named(self.directory.path().join("m.toml"));
-        let pauses = Pauses::start(
-            Arc::clone(&brake),
-            sender,
+        let (pauses, levers) = Pauses::start(
             PauseFile::beside(&configuration),
             PauseStore::within(&self.state()),
         );
-        let (orders, queue) = mpsc::channel(1);
-        let look = Arc::new(Notify::new());
-        let task = tokio::spawn(pauses.serve(queue, Arc::clone(&look)));
         Agent {
-            brake,
-            shown,
-            orders,
-            look,
-            task,
+            brake: levers.brake,
+            shown: levers.shown.subscribe(),
+            orders: levers.orders,
+            look: levers.look,
+            task: tokio::spawn(pauses.serve()),
         }
     }
 }
