@@ -11,6 +11,8 @@
     reason = "a test that cannot go on has to fail, and to say why"
 )]
 
+#[path = "netns/brakes.rs"]
+mod brakes;
 #[path = "netns/emit.rs"]
 mod emit;
 #[path = "netns/figures.rs"]
