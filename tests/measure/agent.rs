@@ -130,13 +130,13 @@ impl Agent {
         let now = clock::now();
         self.engine.handle_event(now, event);
         while let Some(action) = self.engine.poll_action() {
-            self.carry_out(action, now);
+            self.carry_out(&action, now);
         }
     }
 
-    fn carry_out(&mut self, action: Action, heard: Instant) {
+    fn carry_out(&mut self, action: &Action, heard: Instant) {
         match action {
-            Action::Send(ticket) => {
+            &Action::Send(ticket) => {
                 let fired = clock::now();
                 let outcome = self.emitter.fire(&ticket, fired);
                 let returned = clock::now();
@@ -154,7 +154,7 @@ impl Agent {
                 };
                 self.engine.handle_event(returned, sent);
             }
-            Action::Describe { guest, generation } => {
+            &Action::Describe { guest, generation } => {
                 let description = GuestDescription {
                     uuid: Some(guest),
                     name: "guest".to_owned().into(),
@@ -167,7 +167,7 @@ impl Agent {
                     outcome,
                 });
             }
-            Action::Stage {
+            &Action::Stage {
                 guest, generation, ..
             } => {
                 let mut prepared = self.prepared.clone();
@@ -180,7 +180,7 @@ impl Agent {
                     staging,
                 });
             }
-            Action::Unstage { guest } => self.emitter.remove(guest),
+            &Action::Unstage { guest } => self.emitter.remove(guest),
             Action::Reached { .. }
             | Action::Refused { .. }
             | Action::Finished(_)
@@ -196,10 +196,10 @@ async fn only_guest(listener: &mut Listener, engine: &mut Engine) -> GuestId {
         listener.ready().await;
         listener.dispatch();
         while let Some(event) = listener.next_event() {
-            let guest = match &event {
-                Event::Listed { guests } => guests.first().map(|facts| facts.guest),
-                _ => None,
-            };
+            let mut guest = None;
+            if let Event::Listed { guests } = &event {
+                guest = guests.first().map(|facts| facts.guest);
+            }
             engine.handle_event(clock::now(), event);
             while engine.poll_action().is_some() {}
             if let Some(guest) = guest {

@@ -9,6 +9,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a measurement that cannot go on has to fail, and to say why"
@@ -34,8 +35,8 @@ use self::sleeper::Sleeper;
 /// Samples of each kind and route.
 const SAMPLES: usize = 1_000;
 
-/// Idle time before each sample, less up to [`SPREAD`], so that no timer's beat is met.
-const PAUSE: Duration = Duration::from_millis(5);
+/// Idle time before each sample, and up to [`SPREAD`] more, so that no timer's beat is met.
+const PAUSE: Duration = Duration::from_millis(2);
 const SPREAD: Duration = Duration::from_millis(3);
 
 /// What the median may be of the minimal loop's before this fails: ten times what a release has to
@@ -106,7 +107,7 @@ fn measure(route: RouteChoice, count: usize) -> (f64, f64) {
     let mut samples = Samples::default();
     for sample in 0..count {
         agent.stage(&libvirt);
-        let pause = PAUSE - SPREAD * u32::try_from(sample % 16).unwrap() / 16;
+        let pause = PAUSE + SPREAD * u32::try_from(sample % 16).unwrap() / 16;
         libvirt.resume_after(pause);
         let sent = agent.hear();
         samples.wire.push(sent.returned.saturating_since(sent.at));
@@ -131,7 +132,7 @@ fn report(route: RouteChoice, samples: &mut Samples) -> (f64, f64) {
         "{:<42} {:>8} {:>8} {:>8}",
         "microseconds", "p10", "median", "p90"
     );
-    let mut line = |what: &str, samples: &mut [Duration]| {
+    let line = |what: &str, samples: &mut [Duration]| {
         samples.sort_unstable();
         let [low, median, high] =
             [10, 50, 90].map(|percent| samples[samples.len() * percent / 100].as_secs_f64() * 1e6);

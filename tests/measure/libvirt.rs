@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use macmoved::model::GuestId;
 use virt::connect::Connect;
-use virt::domain::Domain;
 
 pub(crate) const URI: &str = "test:///default";
 
@@ -23,15 +22,18 @@ impl Libvirt {
         let (sender, hands) = channel();
         thread::spawn(move || {
             let connection = Connect::open(Some(URI)).unwrap();
-            let domain = Domain::lookup_by_uuid_string(&connection, &guest.to_string()).unwrap();
+            let uuid = guest.to_string();
+            let domain = connection.lookup_domain_by_uuid_string(&uuid).unwrap();
             for hand in hands {
                 match hand {
-                    Hand::Suspend => domain.suspend().unwrap(),
+                    Hand::Suspend => {
+                        domain.suspend().unwrap();
+                    }
                     Hand::ResumeAfter(pause) => {
                         thread::sleep(pause);
-                        domain.resume().unwrap()
+                        domain.resume().unwrap();
                     }
-                };
+                }
             }
         });
         Self(sender)
