@@ -17,6 +17,7 @@ use super::status::StatusText;
 use super::{clock, output};
 use crate::control::Status;
 use crate::control::client::{CallError, Client};
+use crate::control::dbus::AgentFault;
 use crate::engine::{GuestView, Outline, Record, StagedNic};
 
 /// A question waits for nothing on the network; after this the agent is stuck.
@@ -62,7 +63,10 @@ fn ask(
         .map_err(Failure::Runtime)?;
     runtime.block_on(patiently(async {
         let agent = Client::connect(socket).await.map_err(Failure::Connect)?;
-        question(&agent).await.map_err(Failure::Call)
+        question(&agent).await.map_err(|refusal| match refusal {
+            CallError::Refused(AgentFault::UnknownGuest(text)) => Failure::UnknownGuest(text),
+            other => Failure::Call(other),
+        })
     }))
 }
 

@@ -1,5 +1,6 @@
 //! Actions as log lines. Names never appear here: a guest is its UUID, and a name is a tenant's.
 
+use tracing::field::debug;
 use tracing::{info, warn};
 
 use crate::engine::{Action, Count, Record};
@@ -57,21 +58,15 @@ fn finished(record: &Record) {
         measured,
         ..
     } = record;
-    let milliseconds = |duration: Option<std::time::Duration>| {
-        duration.map(|duration| duration.as_secs_f64() * 1e3)
-    };
     let good = *outcome == Outcome::Completed && measured.lost_frames == 0;
-    let figures = (
-        milliseconds(measured.downtime),
-        milliseconds(measured.resume_to_wire),
-        milliseconds(measured.event_to_wire),
-    );
-    let (downtime_ms, resume_to_wire_ms, event_to_wire_ms) = figures;
+    let downtime = measured.downtime.map(debug);
+    let resume_to_wire = measured.resume_to_wire.map(debug);
+    let event_to_wire = measured.event_to_wire.map(debug);
     let (frames, early_frames, lost_frames) =
         (measured.frames, measured.early_frames, measured.lost_frames);
     if good {
-        info!(guest = %uuid, %side, %mode, %outcome, frames, early_frames, downtime_ms,
-            resume_to_wire_ms, event_to_wire_ms, "migration ended");
+        info!(guest = %uuid, %side, %mode, %outcome, frames, early_frames, downtime,
+            resume_to_wire, event_to_wire, "migration ended");
     } else {
         warn!(guest = %uuid, %side, %mode, %outcome, frames, early_frames, lost_frames,
             "migration did not end well; see macmovectl history");

@@ -225,6 +225,7 @@ impl Frame {
             kind: self.stream.kind,
             port: self.port,
             uplinks: self.uplinks.clone(),
+            behind_uplink: false,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Asks the kernel for what a plan depends on. Slow and allocating, so that firing is neither.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::link::LinkExtentMask;
 use rtnetlink::Handle;
+use tokio::sync::Mutex;
 
 use super::prepared::Prepared;
 use super::resolve::{Host, resolve};
@@ -35,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Stager {
     handle: Handle,
+    /// Held during a dump: to a second one on the same socket the kernel says `EBUSY`
+    /// (`__netlink_dump_start` in `net/netlink/af_netlink.c`).
+    dumping: Arc<Mutex<()>>,
     route: Route,
     uplinks: Vec<LinkName>,
 }
@@ -53,6 +58,7 @@ impl Stager {
         let (connection, handle, _) = rtnetlink::new_connection()?;
         let stager = Self {
             handle,
+            dumping: Arc::default(),
             route,
             uplinks,
         };
@@ -89,9 +95,12 @@ impl Stager {
         let mask = vec![LinkExtentMask::SkipStats];
         let request = self.handle.link().get();
         let request = request.set_filter_mask(AddressFamily::Unspec, mask);
-        let mut links = std::pin::pin!(request.execute());
-        while let Some(link) = links.try_next().await? {
-            topology.insert(&link);
+        {
+            let _dumping = self.dumping.lock().await;
+            let mut links = std::pin::pin!(request.execute());
+            while let Some(link) = links.try_next().await? {
+                topology.insert(&link);
+            }
         }
         // A dump may miss a link that came meanwhile, and names of taps are used again: the
         // kernel's own lookup by name has the last word on each target.

@@ -48,6 +48,8 @@ pub(crate) struct Guest {
     pub(crate) schedule: Option<Schedule>,
     /// A single round is to go out as soon as all stands ready.
     pub(crate) single: Option<(Cause, Instant)>,
+    /// It is being staged only to see whether its own bridge looks for it elsewhere.
+    pub(crate) inspected: bool,
     pub(crate) arrival: Option<Journal>,
     /// All of an arriving guest is here.
     pub(crate) arrived_whole: bool,
@@ -84,6 +86,7 @@ impl Guest {
             early_sent: false,
             schedule: None,
             single: None,
+            inspected: false,
             arrival: None,
             arrived_whole: false,
             departure: None,
@@ -193,7 +196,11 @@ impl Guest {
             mode: journal.map(|journal| journal.mode),
             staged: self.staging.is_some(),
             round: self.last_round,
-            macs: frames.map(|frame| (frame.mac, frame.vlan)).collect(),
+            macs: if self.staging.is_some() {
+                frames.map(|frame| (frame.mac, frame.vlan)).collect()
+            } else {
+                self.plan.nics.iter().map(|nic| (nic.mac, None)).collect()
+            },
             refused: self.refusals(),
             phases: journal
                 .map(|journal| journal.phases().to_vec())

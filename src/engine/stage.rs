@@ -42,8 +42,10 @@ impl Engine {
         match outcome {
             Ok(description) => {
                 let plan = plan(id, &description, &self.policy);
-                for (nic, refusal) in &plan.refused {
-                    self.refuse(id, *nic, refusal.clone());
+                if !self.is_inspected(id) {
+                    for (nic, refusal) in &plan.refused {
+                        self.refuse(id, *nic, refusal.clone());
+                    }
                 }
                 if let Some(guest) = self.guests.get_mut(&id) {
                     guest.name = description.name;
@@ -91,11 +93,18 @@ impl Engine {
                 now.saturating_since(asked),
             ));
         }
-        for (nic, refusal) in refused {
-            self.refuse(id, nic, refusal);
+        if !self.is_inspected(id) {
+            for (nic, refusal) in refused {
+                self.refuse(id, nic, refusal);
+            }
         }
         self.reach(id, Phase::Staged, now);
         self.catch_up(now, id);
+    }
+
+    /// A guest that nothing happened to: what speaks against announcing it is no news.
+    fn is_inspected(&self, id: GuestId) -> bool {
+        self.guests.get(&id).is_some_and(|guest| guest.inspected)
     }
 
     fn refuse(&mut self, guest: GuestId, nic: u16, refusal: Refusal) {

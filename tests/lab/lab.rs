@@ -1,11 +1,11 @@
 //! Drives the lab's commands. What fails, fails the test, with the command's own words.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
 use crate::evidence::Evidence;
@@ -132,6 +132,38 @@ impl Lab {
         self.run("agent", &words);
     }
 
+    /// Waits until the agent of a host is connected to libvirt and knows its guests.
+    pub(crate) fn wait_for_agent(&self, host: &str) {
+        // An agent that lost libvirt may take a while to hear of it, and half a minute to try again.
+        pause(200);
+        let ready = || {
+            self.try_run("agent", &[host, "get", "/-/ready"])
+                .status
+                .success()
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !ready() {
+            assert!(
+                Instant::now() < deadline,
+                "the agent of host {host} is not ready"
+            );
+            pause(100);
+        }
+    }
+
+    /// What the agent of a host has logged.
+    pub(crate) fn log(&self, host: &str) -> String {
+        let log = self.dir.join(host).join("run/macmoved.log");
+        fs::read_to_string(log).expect("the agent has a log")
+    }
+
+    /// Asks the agent of a host by `macmovectl`.
+    pub(crate) fn ctl(&self, host: &str, words: &[&str]) -> String {
+        let mut all = vec![env!("CARGO_BIN_EXE_macmovectl")];
+        all.extend(words);
+        self.host(host, &all)
+    }
+
     /// Calls a guest from the peer every `interval`.
     pub(crate) fn call(&self, guest: &Guest, nic: u8, interval: Duration) -> Calls<'_> {
         let seconds = interval.as_secs_f64().to_string();
@@ -231,6 +263,15 @@ impl Drop for Calls<'_> {
 /// Lets the network be.
 pub(crate) fn pause(millis: u64) {
     thread::sleep(Duration::from_millis(millis));
+}
+
+/// Writes a line of figures down for `tests/run --measure`.
+pub(crate) fn record(line: &str) {
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(cache().join("figures.txt"));
+    writeln!(file.expect("the cache can be written to"), "{line}").expect("there is room");
 }
 
 fn cache() -> PathBuf {

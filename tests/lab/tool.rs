@@ -13,7 +13,7 @@ use std::{env, io};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use evidence::{Evidence, Figures, ReadEvidenceError};
+use evidence::{Evidence, Figures, ReadEvidenceError, median};
 use oracle::{Expect, judge};
 
 /// What the program cannot do.
@@ -50,6 +50,9 @@ fn read(dir: &str) -> Result<Evidence, ToolError> {
     Evidence::read(Path::new(dir)).map_err(|error| ToolError::Read(dir.to_owned(), error))
 }
 
+/// What a row is called, and its cell for one migration.
+type Row = (&'static str, fn(&Figures) -> String);
+
 /// A table with the migrations of each run as columns, and below them what each cost.
 fn figures(runs: &[&str]) -> Result<String, ToolError> {
     let mut head = vec![String::new()];
@@ -62,13 +65,16 @@ fn figures(runs: &[&str]) -> Result<String, ToolError> {
             columns.push(Figures::of(&evidence, migration, 0));
         }
     }
-    let rows: [(&str, fn(&Figures) -> String); 7] = [
+    let rows: [Row; 8] = [
         ("downtime", |f| millis(f.downtime, "-")),
         ("arrived to our first frame", |f| {
             millis(f.completed_to_first, "-")
         }),
         ("RESUME to our first frame", |f| {
             millis(f.resume_to_first, "-")
+        }),
+        ("rounds off their time, median", |f| {
+            millis(median(f.round_distances()), "-")
         }),
         ("guest stopped to fabric relearned", |f| {
             millis(f.stop_to_relearned, "never")

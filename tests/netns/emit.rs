@@ -42,6 +42,22 @@ fn both_routes_teach_the_own_bridge_and_the_fabric() {
 }
 
 #[test]
+fn guests_that_arrive_together_are_all_staged() {
+    isolated("emit::guests_that_arrive_together_are_all_staged", || {
+        build();
+        // Links enough for a dump of several datagrams, so that one meets another under way.
+        let links: Vec<_> = (0..40)
+            .map(|number| format!("link add more{number} type bridge"))
+            .collect();
+        ip(&links.iter().map(String::as_str).collect::<Vec<_>>());
+        let rig = Rig::new(settings(RouteChoice::Injection));
+        for prepared in rig.stage_at_once(&plan("vnet1"), 20) {
+            assert_eq!(prepared.staging.refused, []);
+        }
+    });
+}
+
+#[test]
 fn a_frame_from_the_bridge_or_uplink_alone_cuts_the_guest_off() {
     isolated(
         "emit::a_frame_from_the_bridge_or_uplink_alone_cuts_the_guest_off",

@@ -313,6 +313,18 @@ impl Rig {
         })
     }
 
+    /// Stages the plan so many times at once, as for guests that arrive together.
+    pub(crate) fn stage_at_once(&self, plan: &Plan, times: u64) -> Vec<Prepared> {
+        self.runtime.block_on(async {
+            let (stager, connection) = self.emitter.stager().unwrap();
+            let driver = tokio::spawn(connection);
+            let all = (1..=times).map(|generation| stager.stage(GUEST, generation, plan));
+            let prepared = futures_util::future::join_all(all).await;
+            driver.abort();
+            prepared
+        })
+    }
+
     /// Watches the links anew, and returns all that this tells.
     pub(crate) fn renew(&mut self) -> Vec<Event> {
         self.links = self.runtime.block_on(async { Links::open().unwrap() });

@@ -86,6 +86,7 @@ fn without_filtering_one_untagged_frame_each() {
         kind: FrameKind::Rarp,
         port: ifindex(port),
         uplinks: vec![ifindex(2)],
+        behind_uplink: false,
     };
     assert_eq!(prepared.staging.frames, [staged(0, 10), staged(1, 11)]);
     for (staged, octets, route) in prepared.frames() {

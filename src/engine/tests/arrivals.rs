@@ -1,4 +1,4 @@
-use super::world::{World, guest, link, port};
+use super::world::{STRAY, World, guest, link, port};
 use crate::engine::{
     Action, Cause, Count, Event, GuestFacts, Lifecycle, Measure, MigrationStatus, Policy, Record,
     Round, RunState,
@@ -275,10 +275,37 @@ fn a_guest_that_came_while_libvirt_was_away_gets_one_round() {
 }
 
 #[test]
-fn five_hundred_healthy_guests_cause_no_frame() {
+fn a_guest_that_its_own_bridge_looks_for_elsewhere_gets_one_round() {
+    let mut world = World::new(Policy::default());
+    let facts = |number: u8| GuestFacts {
+        guest: guest(number),
+        name: GuestName::default(),
+        state: RunState::Running,
+    };
+    world.event(Event::LibvirtConnected);
+    world.event(Event::Listed {
+        guests: vec![facts(1), facts(STRAY)],
+    });
+    world.wait(5_000);
+    assert_eq!(world.sent.len(), 1);
+    let ticket = world.sent[0].ticket;
+    assert_eq!((ticket.guest, ticket.round), (guest(STRAY), Round::Single));
+    assert_eq!(ticket.cause, Cause::Resync);
+    assert!(
+        !world
+            .engine
+            .snapshot()
+            .guests
+            .iter()
+            .any(|view| view.staged)
+    );
+}
+
+#[test]
+fn healthy_guests_cause_no_frame_at_the_start() {
     let mut world = World::new(Policy::default());
     world.event(Event::LibvirtConnected);
-    let guests = (0..250)
+    let guests = (0..STRAY)
         .map(|number| GuestFacts {
             guest: guest(number),
             name: GuestName::default(),
@@ -288,5 +315,5 @@ fn five_hundred_healthy_guests_cause_no_frame() {
     world.event(Event::Listed { guests });
     world.wait(60_000);
     assert!(world.sent.is_empty());
-    assert_eq!(world.engine.snapshot().guests.len(), 250);
+    assert_eq!(world.engine.snapshot().guests.len(), usize::from(STRAY));
 }

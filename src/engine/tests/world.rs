@@ -51,6 +51,9 @@ pub(crate) fn link(ifindex: Ifindex, open: bool) -> LinkState {
     }
 }
 
+/// Guests from this number on are looked for elsewhere by their own bridge.
+pub(crate) const STRAY: u8 = 200;
+
 const SEND: Duration = Duration::from_micros(10);
 
 impl World {
@@ -251,6 +254,7 @@ impl World {
                 kind: FrameKind::Rarp,
                 port: port(id.octets()[0], nic),
                 uplinks: vec![Ifindex::new(2).unwrap()],
+                behind_uplink: id.octets()[0] >= STRAY,
             })
             .collect();
         Staging {
