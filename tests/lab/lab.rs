@@ -38,6 +38,12 @@ pub(crate) struct Calls<'a> {
     pid: String,
 }
 
+/// What a host's QEMUs say from a moment on.
+pub(crate) struct Watch {
+    log: PathBuf,
+    from: usize,
+}
+
 impl Guest {
     /// A silent guest with one NIC, `number` from 1 to 253.
     pub(crate) fn silent(number: u8) -> Self {
@@ -103,6 +109,40 @@ impl Lab {
         let mut words = vec![guest.name.as_str(), from, to];
         words.extend(options);
         self.run("migrate", &words);
+    }
+
+    /// Tries to; whether it succeeds within a minute.
+    pub(crate) fn try_migrate(
+        &self,
+        guest: &Guest,
+        from: &str,
+        to: &str,
+        options: &[&str],
+    ) -> bool {
+        let mut command = self.command("migrate");
+        command.args([&guest.name, from, to]).args(options);
+        let begin = Instant::now();
+        let mut migrate = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the lab's commands can be run");
+        while begin.elapsed() < Duration::from_secs(60) {
+            if let Some(status) = migrate.try_wait().expect("it is our child") {
+                return status.success();
+            }
+            pause(20);
+        }
+        migrate.kill().expect("it is our child");
+        panic!("{}: the migration does not end", guest.name);
+    }
+
+    /// Listens to what QEMU says on a host from here on.
+    pub(crate) fn watch(&self, host: &str) -> Watch {
+        let log = self.dir.join(host).join("run/qmp.log");
+        let from = fs::read(&log).expect("libvirtd runs").len();
+        Watch { log, from }
     }
 
     /// Runs a command on a host, on the peer or in the fabric, and returns what it prints.
@@ -249,6 +289,25 @@ impl Drop for Lab {
             self.try_run("down", &[]);
         } else {
             self.run("down", &[]);
+        }
+    }
+}
+
+impl Watch {
+    /// Waits until it says these words.
+    pub(crate) fn wait(&self, words: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let log = fs::read(&self.log).expect("it was there");
+            if String::from_utf8_lossy(&log[self.from..]).contains(words) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{} does not say {words}",
+                self.log.display()
+            );
+            pause(5);
         }
     }
 }

@@ -57,7 +57,13 @@ pub(crate) enum Rule {
     RoundAstray,
     /// 3: an announcement has the octets of QEMU's.
     Octets,
-    /// 5: one move in the fabric's FDB per migration and MAC.
+    /// 4: once the guest is back at the source, every round goes from there, at its time.
+    RollbackMissing,
+    /// 4: and nothing from the destination, but an early announcement on its way.
+    DestinationSilent,
+    /// 4: and the fabric has the guest behind the source again.
+    FabricAstray,
+    /// 5: one move in the fabric's FDB per migration and MAC, and one for a rollback.
     OneMove,
     /// 6: pacing holds in every window.
     Pacing,
@@ -73,6 +79,7 @@ impl Rule {
             Self::SourceSilent => 1,
             Self::DestinationWaits => 2,
             Self::RoundMissing | Self::RoundAstray | Self::Octets => 3,
+            Self::RollbackMissing | Self::DestinationSilent | Self::FabricAstray => 4,
             Self::OneMove => 5,
             Self::Pacing | Self::FirstsFirst => 6,
             Self::Unasked => 10,
@@ -133,11 +140,7 @@ pub(crate) fn announcement(mac: MacAddr) -> Vec<u8> {
 /// Every violation, migration by migration.
 pub(crate) fn judge(evidence: &Evidence, expect: &Expect) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for migration in evidence
-        .migrations
-        .iter()
-        .filter(|migration| migration.succeeded)
-    {
+    for migration in &evidence.migrations {
         for nic in evidence.nics(migration.guest) {
             let case = Case {
                 evidence,
@@ -149,6 +152,9 @@ pub(crate) fn judge(evidence: &Evidence, expect: &Expect) -> Vec<Violation> {
             violations.extend(case.source_silent());
             violations.extend(case.destination_waits());
             violations.extend(case.rounds());
+            violations.extend(case.rollback());
+            violations.extend(case.destination_silent());
+            violations.extend(case.fabric_astray());
             violations.extend(case.octets());
             violations.extend(case.one_move());
             violations.extend(case.firsts_first());
@@ -227,8 +233,10 @@ impl Case<'_> {
         let Some(first) = self.announced.first() else {
             return Vec::new();
         };
+        let returned = self.migration.returned;
         self.frames()
             .filter(|frame| frame.at > first.at && self.sent_by(frame, &self.migration.from))
+            .filter(|frame| returned.is_none_or(|returned| frame.at < returned))
             .map(|frame| {
                 let after = frame.at.ms_after(first.at);
                 let what = format!("{}, {after:.3} ms after {first}", self.frame(frame));
@@ -267,23 +275,7 @@ impl Case<'_> {
         let Some(resumed) = resumed else {
             return violations;
         };
-        // Closest pairs first, so that a lost round is not filled by its neighbour.
-        let error = |due: f64, frame: &Frame| (frame.at.ms_after(resumed) - due).abs();
-        let mut missing: Vec<_> = self.expect.rounds.iter().copied().zip(1..).collect();
-        loop {
-            let pairs = missing.iter().enumerate().flat_map(|(round, &(due, _))| {
-                let of_round = rest.iter().enumerate();
-                of_round.map(move |(at, frame)| (error(due, frame), round, at))
-            });
-            let closest = pairs.min_by(|one, other| one.0.total_cmp(&other.0));
-            let Some((_, round, at)) = closest.filter(|pair| pair.0 <= self.expect.tolerance)
-            else {
-                break;
-            };
-            missing.remove(round);
-            rest.remove(at);
-        }
-        for (due, round) in missing {
+        for (round, due) in self.take_rounds(resumed, &mut rest) {
             let port = fabric_port(&self.migration.to, self.nic);
             let what = format!("round {round}, due at {due} ms, is missing at port {port}");
             violations.push(self.violation(Rule::RoundMissing, &what));
@@ -299,10 +291,109 @@ impl Case<'_> {
         violations
     }
 
+    /// Takes the rounds of a schedule that began at `start` out of `frames`, and returns those that
+    /// are missing: number and time. A guest that leaves takes the rest of its schedule along.
+    fn take_rounds(&self, start: Stamp, frames: &mut Vec<&Frame>) -> Vec<(usize, f64)> {
+        // Closest pairs first, so that a lost round is not filled by its neighbour.
+        let error = |due: f64, frame: &Frame| (frame.at.ms_after(start) - due).abs();
+        let mut missing: Vec<_> = (1..).zip(self.expect.rounds.iter().copied()).collect();
+        loop {
+            let pairs = missing.iter().enumerate().flat_map(|(round, &(_, due))| {
+                let of_round = frames.iter().enumerate();
+                of_round.map(move |(at, frame)| (error(due, frame), round, at))
+            });
+            let closest = pairs.min_by(|one, other| one.0.total_cmp(&other.0));
+            let Some((_, round, at)) = closest.filter(|pair| pair.0 <= self.expect.tolerance)
+            else {
+                break;
+            };
+            missing.remove(round);
+            frames.remove(at);
+        }
+        let stay = self.migration.span.end.ms_after(start) - self.expect.tolerance;
+        missing.retain(|&(_, due)| due < stay);
+        missing
+    }
+
+    /// The whole schedule goes from the source when the guest is back there.
+    fn rollback(&self) -> Vec<Violation> {
+        let Some(returned) = self.migration.returned else {
+            return Vec::new();
+        };
+        let from = &self.migration.from;
+        let frames = self
+            .evidence
+            .announcements_from(from, self.migration, self.nic);
+        let mut frames: Vec<_> = frames.filter(|frame| frame.at >= returned).collect();
+        let mut violations = Vec::new();
+        for (round, due) in self.take_rounds(returned, &mut frames) {
+            let port = fabric_port(from, self.nic);
+            let what = format!(
+                "round {round}, due {due} ms after the guest is back, is missing at port {port}"
+            );
+            violations.push(self.violation(Rule::RollbackMissing, &what));
+        }
+        for frame in frames {
+            let after = frame.at.ms_after(returned);
+            let what = format!("no round is due {after:.3} ms after the guest is back: {frame}");
+            violations.push(self.violation(Rule::RoundAstray, &what));
+        }
+        violations
+    }
+
+    /// A destination may hear of the guest's arrival after the source has taken it back.
+    fn destination_silent(&self) -> Vec<Violation> {
+        let Migration {
+            completed,
+            resumed,
+            returned,
+            ..
+        } = self.migration;
+        let Some(returned) = returned.filter(|_| resumed.is_none()) else {
+            return Vec::new();
+        };
+        let on_its_way = |frame: &Frame| {
+            completed.is_some()
+                && frame.ethertype == RARP
+                && frame.at.ms_after(returned) <= self.expect.first_within
+        };
+        self.frames()
+            .filter(|frame| frame.at > returned && self.sent_by(frame, &self.migration.to))
+            .filter(|frame| !on_its_way(frame))
+            .map(|frame| {
+                let after = frame.at.ms_after(returned);
+                let what = format!("{after:.3} ms after the guest is back: {frame}");
+                self.violation(Rule::DestinationSilent, &what)
+            })
+            .collect()
+    }
+
+    fn fabric_astray(&self) -> Option<Violation> {
+        self.migration
+            .returned
+            .filter(|_| self.migration.resumed.is_none())?;
+        let mac = guest_mac(self.nic, self.migration.guest);
+        let last = self.evidence.fdb.iter().rfind(|change| {
+            change.place == "fabric"
+                && change.mac == mac
+                && !change.gone
+                && self.migration.span.contains(&change.at)
+        })?;
+        let (file, line, port) = (&last.file, last.line, &last.port);
+        let what = format!("{file} line {line} has it behind {port}, and the guest is back");
+        (*port != fabric_port(&self.migration.from, self.nic))
+            .then(|| self.violation(Rule::FabricAstray, &what))
+    }
+
     fn octets(&self) -> Vec<Violation> {
         let expected = announcement(guest_mac(self.nic, self.migration.guest));
-        let differs = |frame: &&&Frame| frame.vlan.is_none() && frame.octets != expected;
-        let wrong = self.announced.iter().filter(differs);
+        let from = &self.migration.from;
+        let rollback = self
+            .evidence
+            .announcements_from(from, self.migration, self.nic);
+        let differs = |frame: &&Frame| frame.vlan.is_none() && frame.octets != expected;
+        let all = self.announced.iter().copied().chain(rollback);
+        let wrong = all.filter(differs);
         wrong
             .map(|frame| {
                 let pairs = frame.octets.iter().zip(&expected);
@@ -319,6 +410,7 @@ impl Case<'_> {
         let in_fabric = self.evidence.fdb.iter().filter(|change| {
             change.place == "fabric" && change.mac == mac && change.at < self.migration.span.end
         });
+        let allowed = 1 + usize::from(self.migration.returned.is_some());
         let mut moves = 0;
         let mut port: Option<&str> = None;
         let mut violations = Vec::new();
@@ -329,7 +421,7 @@ impl Case<'_> {
                 continue;
             }
             moves += 1;
-            if moves > 1 {
+            if moves > allowed {
                 let (file, line, port) = (&change.file, change.line, &change.port);
                 let what = format!("{file} line {line}: move {moves}, to fabric port {port}");
                 violations.push(self.violation(Rule::OneMove, &what));
@@ -373,10 +465,14 @@ fn unasked(evidence: &Evidence) -> Vec<Violation> {
         .collect();
     let asked = |frame: &Frame| {
         evidence.migrations.iter().any(|migration| {
+            let back = migration
+                .returned
+                .is_some_and(|returned| frame.at >= returned);
             (0..2).any(|nic| {
                 frame.source == guest_mac(nic, migration.guest)
                     && migration.span.contains(&frame.at)
-                    && frame.entered(&fabric_port(&migration.to, nic))
+                    && (frame.entered(&fabric_port(&migration.to, nic))
+                        || (back && frame.entered(&fabric_port(&migration.from, nic))))
             })
         })
     };

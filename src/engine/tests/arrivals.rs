@@ -1,7 +1,7 @@
 use super::world::{STRAY, World, guest, link, port};
 use crate::engine::{
-    Action, Cause, Count, Event, GuestFacts, Lifecycle, Measure, MigrationStatus, Policy, Record,
-    Round, RunState,
+    Action, Cause, Count, Event, GuestFacts, GuestPhase, Lifecycle, Measure, MigrationStatus,
+    Policy, Record, Round, RunState,
 };
 use crate::model::{GuestName, Instant, Mode, Outcome, Phase, SendFault, Side};
 
@@ -132,6 +132,37 @@ fn postcopy_is_announced_at_resume_and_ends_with_its_memory() {
     assert_eq!(
         (record.mode, record.outcome),
         (Mode::Postcopy, Outcome::Completed)
+    );
+}
+
+#[test]
+fn a_postcopy_that_breaks_and_is_taken_up_again_is_one_arrival() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    world.migration(1, MigrationStatus::PostcopyActive);
+    world.resume(1);
+    world.says(1, Lifecycle::ResumedPostcopy);
+    world.wait(1_000);
+    world.migration(1, MigrationStatus::PostcopyPaused);
+    world.says(1, Lifecycle::ResumedPostcopyError);
+    world.wait(3_000);
+    world.migration(1, MigrationStatus::Setup);
+    world.migration(1, MigrationStatus::PostcopyRecover);
+    world.migration(1, MigrationStatus::PostcopyActive);
+    world.says(1, Lifecycle::ResumedPostcopy);
+    world.wait(500);
+    world.migration(1, MigrationStatus::Completed);
+    world.says(1, Lifecycle::ResumedMigrated);
+    world.wait(2_000);
+    assert_eq!(world.rounds(1).len(), 5);
+    let snapshot = world.engine.snapshot();
+    assert_eq!(snapshot.guests[0].phase, GuestPhase::Running);
+    assert!(!snapshot.guests[0].staged);
+    assert_eq!(snapshot.history.len(), 1);
+    let record = record(&world);
+    assert_eq!(
+        (record.side, record.mode, record.outcome),
+        (Side::Destination, Mode::Postcopy, Outcome::Completed)
     );
 }
 

@@ -3,6 +3,7 @@
 mod announce;
 mod arrivals;
 mod evacuation;
+mod failures;
 mod restart;
 mod silence;
 

@@ -83,6 +83,23 @@ impl Scene {
         self.qmp(to, at(RESUME), "RESUME", guest);
     }
 
+    /// Guest 1 stops at a to go to b, has arrived there whole, and is run again at a.
+    fn rolled_back() -> Self {
+        let mut scene = Self::default();
+        scene.migrations.push((0.0, "a", "b", 1));
+        scene.qmp("a", STOP, "STOP", 1);
+        scene.qmp("b", COMPLETED, "MIGRATION", 1);
+        scene.qmp("a", RESUME, "RESUME", 1);
+        scene.port("b-br0", COMPLETED + 0.5, announcement(guest_mac(0, 1)));
+        scene.learn("fabric", COMPLETED + 0.6, 1, "b-br0");
+        for round in ROUNDS {
+            scene.port("a-br0", round, announcement(guest_mac(0, 1)));
+        }
+        scene.learn("fabric", ROUNDS[0] + 0.1, 1, "a-br0");
+        scene.port("a-br0", 2_000.0, echo_reply(1));
+        scene
+    }
+
     fn qmp(&mut self, host: &'static str, at: f64, event: &'static str, guest: u8) {
         self.qmp.entry(host).or_default().push((at, event, guest));
     }
@@ -406,6 +423,104 @@ fn any_announcement_where_there_should_be_none() {
         Rule::RoundAstray,
         &["port-b-br0.pcap frame 1"],
     );
+}
+
+#[test]
+fn a_rollback_keeps_every_invariant() {
+    assert_eq!(Scene::rolled_back().violations(&Expect::default()), []);
+    // The destination may hear late that the guest arrived.
+    let mut late = Scene::rolled_back();
+    late.ports.get_mut("b-br0").expect("the early one")[0].0 = RESUME + 20.0;
+    late.fdb.clear();
+    late.learn("fabric", RESUME + 20.1, 1, "b-br0");
+    late.learn("fabric", ROUNDS[1] + 0.1, 1, "a-br0");
+    assert_eq!(late.violations(&Expect::default()), []);
+    late.learn("fabric", ROUNDS[1] + 9.0, 1, "b-br0");
+    late.learn("fabric", ROUNDS[2] + 0.1, 1, "a-br0");
+    late.breaks(Rule::OneMove, &["move 3", "port b-br0"]);
+}
+
+#[test]
+fn a_rollbacks_round_that_is_missing() {
+    for lost in 0..ROUNDS.len() {
+        let mut scene = Scene::rolled_back();
+        scene
+            .ports
+            .get_mut("a-br0")
+            .expect("the rounds")
+            .remove(lost);
+        let round = format!("round {},", lost + 1);
+        scene.breaks(Rule::RollbackMissing, &[&round, "port a-br0"]);
+    }
+}
+
+#[test]
+fn a_frame_of_the_source_that_no_rollback_explains() {
+    let mut scene = Scene::rolled_back();
+    scene.port("a-br0", 900.0 + 430.0, announcement(guest_mac(0, 1)));
+    scene.breaks(
+        Rule::RoundAstray,
+        &["port-a-br0.pcap frame", "after the guest is back"],
+    );
+    let mut scene = Scene::rolled_back();
+    scene.port("a-br0", RESUME - 5.0, announcement(guest_mac(0, 1)));
+    scene.breaks(Rule::Unasked, &["port-a-br0.pcap frame 1"]);
+    scene.breaks(Rule::SourceSilent, &["port-a-br0.pcap frame 1"]);
+}
+
+#[test]
+fn a_destination_that_speaks_after_the_rollback() {
+    let mut scene = Scene::rolled_back();
+    scene.port("b-br0", RESUME + 101.0, announcement(guest_mac(0, 1)));
+    scene.breaks(
+        Rule::DestinationSilent,
+        &["port-b-br0.pcap frame 2", "101.000 ms"],
+    );
+    let mut scene = Scene::rolled_back();
+    scene.link("b", RESUME + 1.0, TAP, false, echo_reply(1));
+    scene.breaks(Rule::DestinationSilent, &["in by vnet0 of b"]);
+    // One whose guest never arrived says nothing at all.
+    let mut scene = Scene::rolled_back();
+    scene.qmp.remove("b");
+    scene.breaks(Rule::DestinationWaits, &["port-b-br0.pcap frame 1"]);
+}
+
+#[test]
+fn a_fabric_that_the_rollback_did_not_reach() {
+    let mut scene = Scene::rolled_back();
+    scene.fdb.get_mut("fabric").expect("two moves").pop();
+    scene.breaks(Rule::FabricAstray, &["fdb-fabric.txt line 2", "b-br0"]);
+}
+
+#[test]
+fn a_failed_migration_in_which_the_guest_never_stopped_is_silent() {
+    let mut scene = Scene::default();
+    scene.migrations.push((0.0, "a", "b", 1));
+    scene.port("a-br0", 500.0, echo_reply(1));
+    assert_eq!(scene.violations(&Expect::default()), []);
+    scene.port("a-br0", 600.0, announcement(guest_mac(0, 1)));
+    scene.breaks(Rule::Unasked, &["port-a-br0.pcap frame 2"]);
+}
+
+#[test]
+fn a_guest_that_leaves_takes_the_rest_of_its_schedule_along() {
+    let mut scene = Scene::whole();
+    // It stops again 970 ms after it began to run.
+    scene.migrate(1, 1_000.0, "b", "a");
+    scene.learn("fabric", 1_000.0 + ROUNDS[0] + 0.1, 1, "a-br0");
+    for round in ROUNDS {
+        scene.port("a-br0", 1_000.0 + round, announcement(guest_mac(0, 1)));
+    }
+    assert_eq!(scene.violations(&Expect::default()), []);
+    scene.migrations[1].0 = 300.0 + 430.0;
+    let qmp = scene.qmp.get_mut("b").expect("its events");
+    qmp.retain(|event| event.1 != "STOP");
+    qmp.push((1_100.0, "STOP", 1));
+    qmp.sort_by(|one, other| one.0.total_cmp(&other.0));
+    scene.ports.get_mut("b-br0").expect("the rounds").pop();
+    assert_eq!(scene.violations(&Expect::default()), []);
+    scene.ports.get_mut("b-br0").expect("the rounds").pop();
+    scene.breaks(Rule::RoundMissing, &["round 4,"]);
 }
 
 #[test]
