@@ -89,9 +89,10 @@ fn ask(
         .map_err(Failure::Runtime)?;
     runtime.block_on(patiently(async {
         let agent = Client::connect(socket).await.map_err(Failure::Connect)?;
-        question(&agent).await.map_err(|error| match error {
+        question(&agent).await.map_err(|refusal| match refusal {
+            CallError::Refused(AgentFault::UnknownGuest(text)) => Failure::UnknownGuest(text),
             CallError::Refused(AgentFault::NotKept(text)) => Failure::NotKept(text),
-            error @ (CallError::Refused(_) | CallError::Lost(_)) => Failure::Call(error),
+            other => Failure::Call(other),
         })
     }))
 }

@@ -78,6 +78,9 @@ pub(super) enum Failure {
     /// Something else listens on the control socket, or macmoved is in trouble.
     #[error("macmoved does not take the connection")]
     Connect(#[source] ConnectError),
+    /// libvirt has no guest of that name or UUID.
+    #[error("{0}; virsh list --all shows those that it has")]
+    UnknownGuest(String),
     /// The agent refused or broke off.
     #[error("macmoved does not answer the question")]
     Call(#[source] CallError),
@@ -105,7 +108,7 @@ impl Failure {
     /// The exit status of `sysexits.h` for it.
     pub(super) fn status(&self) -> u8 {
         match self {
-            Self::Input { .. } => NO_INPUT,
+            Self::Input { .. } | Self::UnknownGuest(_) => NO_INPUT,
             Self::Data { .. } => DATA,
             Self::Capture { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 NO_PERMISSION

@@ -196,7 +196,11 @@ impl Guest {
             mode: journal.map(|journal| journal.mode),
             staged: self.staging.is_some(),
             round: self.last_round,
-            macs: frames.map(|frame| (frame.mac, frame.vlan)).collect(),
+            macs: if self.staging.is_some() {
+                frames.map(|frame| (frame.mac, frame.vlan)).collect()
+            } else {
+                self.plan.nics.iter().map(|nic| (nic.mac, None)).collect()
+            },
             refused: self.refusals(),
             phases: journal
                 .map(|journal| journal.phases().to_vec())
