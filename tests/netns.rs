@@ -1,7 +1,7 @@
 //! The announcement path on the kernel's own bridges, each test in a network namespace of its own.
 //!
-//! Needs root, iproute2 and util-linux. `cargo test --test netns -- --ignored --nocapture` prints
-//! figures.
+//! Needs root, iproute2 and util-linux. What takes a kernel with VLANs and bonds is in
+//! tests/kernel.rs.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,13 +15,9 @@
 mod brakes;
 #[path = "netns/emit.rs"]
 mod emit;
-#[path = "netns/figures.rs"]
-mod figures;
 #[path = "netns/hot_path.rs"]
 mod hot_path;
 #[path = "netns/links.rs"]
 mod links;
-#[path = "netns/vlans.rs"]
-mod vlans;
 #[path = "netns/world.rs"]
 mod world;

@@ -89,10 +89,10 @@ fn ask(
         .map_err(Failure::Runtime)?;
     runtime.block_on(patiently(async {
         let agent = Client::connect(socket).await.map_err(Failure::Connect)?;
-        question(&agent).await.map_err(|refusal| match refusal {
+        question(&agent).await.map_err(|error| match error {
             CallError::Refused(AgentFault::UnknownGuest(text)) => Failure::UnknownGuest(text),
             CallError::Refused(AgentFault::NotKept(text)) => Failure::NotKept(text),
-            other => Failure::Call(other),
+            error @ (CallError::Refused(_) | CallError::Lost(_)) => Failure::Call(error),
         })
     }))
 }
