@@ -1,6 +1,7 @@
 //! From arguments to a running agent and back.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -21,7 +22,7 @@ use super::record::Recorder;
 use super::run_error::{RunError, chain};
 use crate::config::{self, Config, LoadConfigError, Loaded, Sources};
 use crate::control::{self, ControlSocket, Facts, View};
-use crate::emit::{EmitSettings, Emitter};
+use crate::emit::{EmitSettings, Emitter, Ledger};
 use crate::engine::{Engine, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
@@ -33,9 +34,9 @@ use crate::sys::timer::Timer;
 /// Orders that wait for the driver: a reload and a stop. A third has to wait for room.
 const ORDERS: usize = 2;
 
-/// How long the driver may take to end after an order to: a second for first frames, and two for
-/// libvirt to let go.
-const END: Duration = Duration::from_secs(4);
+/// How long the driver may take to end after an order to: a second for first frames, one to undo,
+/// and two for libvirt to let go.
+const END: Duration = Duration::from_secs(5);
 
 /// The daemon, from its command line to its exit status.
 #[must_use]
@@ -92,6 +93,8 @@ struct Agent {
     facts: watch::Sender<Arc<Facts>>,
     metrics: Arc<Metrics>,
     notifier: Notifier,
+    /// The settings at the start.
+    started: Config,
 }
 
 async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
@@ -116,12 +119,14 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         Some(file) => Some(Recorder::start(file, &config.policy)?),
         None => None,
     };
+    let started = config.clone();
     let seed = Seed {
         emit: EmitSettings {
             dry_run: config.dry_run,
             route: arguments.route.into(),
             uplinks: config.network_uplinks.clone(),
         },
+        state: config.state_directory.clone(),
         listen: Settings::new(&*config.libvirt.uri, access(config.libvirt.access)),
         engine: Engine::new(config.policy.clone()),
         metrics: Arc::clone(&metrics),
@@ -143,6 +148,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         facts: facts_sender,
         metrics,
         notifier,
+        started,
     };
     agent.notifier.ready();
     info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
@@ -191,6 +197,7 @@ impl Agent {
                 self.metrics
                     .configure(config.dry_run, config.metrics.guest_labels);
                 let dry_run = config.dry_run;
+                let kept = kept(&self.started, &config);
                 self.facts.send_modify(|before| {
                     let facts = facts(&config, warnings);
                     *before = Arc::new(Facts {
@@ -201,11 +208,16 @@ impl Agent {
                 let order = Order::Reload {
                     policy: Box::new(config.policy),
                     dry_run,
+                    uplinks: config.network_uplinks,
                 };
                 if self.orders.send(order).await.is_err() {
                     return Err(RunError::DriverGone);
                 }
-                info!("configuration reloaded; sockets, libvirt and uplinks keep to the old one");
+                info!("configuration reloaded");
+                if !kept.is_empty() {
+                    let keys = kept.join(" ");
+                    warn!(keys, "these keep their old values until a restart");
+                }
             }
             Err(refusal) => {
                 error!(
@@ -217,6 +229,31 @@ impl Agent {
         self.notifier.ready();
         Ok(())
     }
+}
+
+/// The settings that differ from those at the start and need another start.
+fn kept(started: &Config, config: &Config) -> Vec<&'static str> {
+    let same = [
+        ("libvirt.uri", started.libvirt.uri == config.libvirt.uri),
+        (
+            "libvirt.access",
+            started.libvirt.access == config.libvirt.access,
+        ),
+        (
+            "control.socket",
+            started.control_socket == config.control_socket,
+        ),
+        (
+            "state.directory",
+            started.state_directory == config.state_directory,
+        ),
+        (
+            "metrics.listen",
+            started.metrics.listen == config.metrics.listen,
+        ),
+    ];
+    let changed = same.into_iter().filter(|(_, same)| !same);
+    changed.map(|(key, _)| key).collect()
 }
 
 struct Signals {
@@ -238,6 +275,7 @@ impl Signals {
 /// What the driver's thread starts from.
 struct Seed {
     emit: EmitSettings,
+    state: PathBuf,
     listen: Settings,
     engine: Engine,
     metrics: Arc<Metrics>,
@@ -285,6 +323,7 @@ fn report(started: oneshot::Sender<Result<(), RunError>>, failure: RunError) {
 }
 
 fn assemble(seed: Seed) -> Result<Driver, RunError> {
+    let ledger = Ledger::start(seed.state, seed.emit.dry_run).map_err(RunError::Runtime)?;
     let emitter = Emitter::open(seed.emit)?;
     let (stager, netlink) = emitter.stager().map_err(RunError::Stager)?;
     tokio::spawn(netlink);
@@ -295,6 +334,7 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         engine: seed.engine,
         emitter,
         stager,
+        ledger,
         listener,
         links,
         metrics: seed.metrics,

@@ -16,6 +16,7 @@
 
 mod entry;
 mod fault;
+mod ledger;
 mod limiter;
 mod link_table;
 mod prepared;
@@ -26,9 +27,10 @@ mod topology;
 mod transmitter;
 mod vlan_table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+pub use ledger::{Ledger, Leftover};
 pub use prepared::{Place, Prepared};
 pub use route::{Route, RouteChoice};
 pub use stage::Stager;
@@ -98,13 +100,16 @@ impl Emitter {
     }
 
     /// Holds a guest's frames ready, in place of those of an earlier generation.
-    pub fn insert(&mut self, prepared: Prepared) {
+    pub fn insert(&mut self, mut prepared: Prepared) {
         let now = clock::now();
         for frame in &prepared.frames {
             self.limiter.prepare(frame.stream, &frame.uplinks, now);
         }
         for link in &prepared.links {
             self.links.seed(link);
+        }
+        for frame in &mut prepared.frames {
+            frame.seat.life = self.links.life(frame.seat.port);
         }
         self.guests.insert(prepared.guest, prepared);
     }
@@ -138,12 +143,18 @@ impl Emitter {
             .filter(|prepared| prepared.generation == ticket.generation)
             .and_then(|prepared| prepared.frames.get_mut(usize::from(ticket.frame)))
             .ok_or(SendFault::NotStaged)?;
-        self.links.check(frame.port, frame.bridge)?;
+        self.links.check(frame.seat)?;
         self.limiter
             .admit(frame.stream, &frame.uplinks, ticket.round, now)?;
         self.transmitter.send(frame, ticket.round)?;
         self.limiter.record(frame.stream, &frame.uplinks, now);
         Ok(())
+    }
+
+    /// What the frames of all guests may leave behind.
+    pub fn leftovers(&self) -> impl Iterator<Item = (GuestId, BTreeSet<Leftover>)> {
+        let guests = self.guests.iter();
+        guests.map(|(&guest, prepared)| (guest, prepared.leftovers()))
     }
 
     /// Whether frames are logged at the last point instead of sent, from here on.

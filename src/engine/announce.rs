@@ -1,17 +1,21 @@
 //! Frames that fall due: rounds, pacing, retries whose time has come.
 
+use super::state::State;
 use super::{Action, Cause, Count, Engine, Queue, Round, Ticket};
 use crate::model::{GuestId, Instant, Outcome, Phase};
 
 impl Engine {
     /// Hands out what was called for before all stood ready.
     pub(super) fn catch_up(&mut self, now: Instant, id: GuestId) {
+        let rounds = self.policy.rounds;
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
         if let Some(schedule) = &mut guest.schedule {
-            // Rounds count from RESUME; where that is past, from the moment of readiness.
-            schedule.start = now;
+            // Rounds count from RESUME; where that is past, the one that is due comes now and the
+            // others count from it.
+            let passed = rounds.offset(schedule.next).unwrap_or_default();
+            schedule.start = now.saturating_sub(passed);
             self.round(now, id);
         } else if guest.early.is_some() && guest.state.awaits_run() {
             self.early(now, id);
@@ -220,7 +224,9 @@ impl Engine {
         let Some(guest) = self.guests.get(&id) else {
             return;
         };
-        if guest.arrival.is_none() && guest.departure.is_none() {
+        // One that was found in the middle of a migration has no journal and may run any moment.
+        let awaited = matches!(guest.state, State::Incoming { .. } | State::ArrivedPaused);
+        if guest.arrival.is_none() && guest.departure.is_none() && !awaited {
             self.unstage(id);
         }
     }

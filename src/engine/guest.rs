@@ -37,6 +37,10 @@ pub(crate) struct Guest {
     pub(crate) generation: u64,
     /// When the staging under way was asked for.
     pub(crate) asked: Option<Instant>,
+    /// When what is staged, or under way, was asked for.
+    pub(crate) question: Instant,
+    /// The shell was told to stage and not yet to forget.
+    pub(crate) held: bool,
     /// When libvirt is asked again after it did not answer.
     pub(crate) ask_again: Option<Instant>,
     pub(crate) plan: Plan,
@@ -77,6 +81,8 @@ impl Guest {
             state,
             generation: 0,
             asked: None,
+            question: Instant::ZERO,
+            held: false,
             ask_again: None,
             plan: Plan::default(),
             staging: None,

@@ -84,6 +84,10 @@ impl Engine {
         self.guests
             .insert(id, Guest::new(facts.name.clone(), state));
         if matches!(state, State::Incoming { .. }) {
+            // An agent before us may have left something behind for it.
+            if let Some(guest) = self.guests.get_mut(&id) {
+                guest.held = true;
+            }
             self.ask(id, now);
         }
     }
