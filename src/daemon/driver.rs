@@ -162,9 +162,10 @@ impl Driver {
                 ..
             }
         );
-        let listed = match &event {
-            Event::Listed { guests } => Some(guests.clone()),
-            _ => None,
+        let listed = if let Event::Listed { guests } = &event {
+            Some(guests.clone())
+        } else {
+            None
         };
         let now = clock::now();
         if let Some(recorder) = &mut self.parts.recorder {

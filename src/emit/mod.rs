@@ -27,7 +27,7 @@ mod topology;
 mod transmitter;
 mod vlan_table;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 
 pub use ledger::{Ledger, Leftover};
@@ -149,12 +149,6 @@ impl Emitter {
         self.transmitter.send(frame, ticket.round)?;
         self.limiter.record(frame.stream, &frame.uplinks, now);
         Ok(())
-    }
-
-    /// What the frames of all guests may leave behind.
-    pub fn leftovers(&self) -> impl Iterator<Item = (GuestId, BTreeSet<Leftover>)> {
-        let guests = self.guests.iter();
-        guests.map(|(&guest, prepared)| (guest, prepared.leftovers()))
     }
 
     /// Whether frames are logged at the last point instead of sent, from here on.

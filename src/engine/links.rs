@@ -99,10 +99,14 @@ impl Guest {
         let mut refused = self.staging.iter().flat_map(|staging| &staging.refused);
         link.present
             && link.master.is_some()
-            && refused.any(|(_, refusal)| match refusal {
-                Refusal::LinkMissing(name) | Refusal::NotEnslaved(name) => *name == link.name,
-                Refusal::NotLinuxBridge { port, .. } => moved && *port == link.name,
-                _ => false,
+            && refused.any(|(_, refusal)| {
+                if let Refusal::NotLinuxBridge { port, .. } = refusal {
+                    return moved && *port == link.name;
+                }
+                matches!(
+                    refusal,
+                    Refusal::LinkMissing(name) | Refusal::NotEnslaved(name) if *name == link.name
+                )
             })
     }
 }

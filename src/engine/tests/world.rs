@@ -263,7 +263,7 @@ impl World {
                 mac: MacAddr::new([0x52, 0x54, 0, 0, id.octets()[0], nic]),
                 vlan: None,
                 kind: FrameKind::Rarp,
-                port: self.device.unwrap_or(port(id.octets()[0], nic)),
+                port: self.device.unwrap_or_else(|| port(id.octets()[0], nic)),
                 bridge: self.bridge,
                 uplinks: vec![Ifindex::new(2).unwrap()],
             })
