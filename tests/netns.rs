@@ -1,7 +1,7 @@
 //! The announcement path on the kernel's own bridges, each test in a network namespace of its own.
 //!
-//! Needs root, iproute2 and util-linux. `cargo test --test netns -- --ignored --nocapture` prints
-//! figures.
+//! Needs root, iproute2 and util-linux. What takes a kernel with VLANs and bonds is in
+//! tests/kernel.rs.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,10 +13,10 @@
 
 #[path = "netns/agent.rs"]
 mod agent;
+#[path = "netns/brakes.rs"]
+mod brakes;
 #[path = "netns/emit.rs"]
 mod emit;
-#[path = "netns/figures.rs"]
-mod figures;
 #[path = "netns/hot_path.rs"]
 mod hot_path;
 #[path = "netns/leftovers.rs"]
@@ -25,7 +25,5 @@ mod leftovers;
 mod links;
 #[path = "netns/seats.rs"]
 mod seats;
-#[path = "netns/vlans.rs"]
-mod vlans;
 #[path = "netns/world.rs"]
 mod world;

@@ -25,7 +25,7 @@ impl fmt::Display for GuestsText<'_> {
                 guest
                     .mode
                     .map_or_else(|| "-".to_owned(), |it| it.to_string()),
-                if guest.staged { "ready" } else { "not ready" }.to_owned(),
+                frames(guest).to_owned(),
                 guest.round.map_or_else(|| "-".to_owned(), round),
             ]);
         }
@@ -45,6 +45,22 @@ const fn state(phase: GuestPhase) -> &'static str {
         GuestPhase::Announcing => "arrived, being announced",
         GuestPhase::Outgoing => "leaving",
         GuestPhase::SwitchedOver => "leaving, stopped here",
+    }
+}
+
+/// Frames stand ready only while something is under way.
+const fn frames(guest: &GuestView) -> &'static str {
+    match (guest.staged, guest.phase) {
+        (true, _) => "ready",
+        (false, GuestPhase::Running | GuestPhase::Paused) => "-",
+        (
+            false,
+            GuestPhase::Incoming
+            | GuestPhase::ArrivedPaused
+            | GuestPhase::Announcing
+            | GuestPhase::Outgoing
+            | GuestPhase::SwitchedOver,
+        ) => "not ready",
     }
 }
 

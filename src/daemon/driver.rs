@@ -11,7 +11,8 @@ use super::narrate::narrate;
 use super::notify::Notifier;
 use super::plan_report;
 use super::record::Recorder;
-use crate::control::Request;
+use super::status_line::status_line;
+use crate::control::{Brakes, Request};
 use crate::emit::{Emitter, Ledger, Prepared, Stager};
 use crate::engine::{Action, Engine, Event, Policy, Queue, Snapshot};
 use crate::listen::libvirt::Listener;
@@ -68,6 +69,8 @@ pub(super) struct Parts {
     pub(super) recorder: Option<Recorder>,
     /// Where pictures go.
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
+    /// Where the brakes are shown: the emitter says whether it is in safe mode.
+    pub(super) brakes: watch::Sender<Brakes>,
     /// Where requests come from.
     pub(super) requests: mpsc::Receiver<Request>,
     /// Where orders come from.
@@ -91,6 +94,7 @@ pub(super) struct Driver {
     /// When the next snapshot is due; none while nothing changed.
     publish_at: Option<Instant>,
     offset: i64,
+    brakes: watch::Receiver<Brakes>,
     status: String,
     stop_by: Option<Instant>,
     /// libvirt is to be read again and had no room for the question.
@@ -100,6 +104,7 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(parts: Parts, timer: Timer) -> Self {
         Self {
+            brakes: parts.brakes.subscribe(),
             parts,
             timer,
             stagings: JoinSet::new(),
@@ -127,6 +132,7 @@ impl Driver {
                 Some(order) = self.parts.orders.recv() => self.order(order),
                 Some(request) = self.parts.requests.recv() => self.request(request),
                 event = self.parts.ledger.next() => self.handle(event),
+                Ok(()) = self.brakes.changed() => self.touch(),
                 () = tick(watchdog.as_mut()) => self.parts.notifier.watchdog(),
             }
             while let Some(event) = self.parts.listener.next_event() {
@@ -358,23 +364,18 @@ impl Driver {
         }
         let snapshot = Arc::new(self.parts.engine.snapshot());
         self.parts.metrics.observe(&snapshot);
-        let status = status(&snapshot);
+        let brake = self.parts.emitter.brake();
+        self.parts.brakes.send_if_modified(|shown| {
+            // Read while nobody else can write, so that the last to write is right.
+            let now = brake.safe_mode();
+            std::mem::replace(&mut shown.safe_mode, now) != now
+        });
+        let status = status_line(brake, &snapshot);
         if status != self.status {
             self.parts.notifier.status(&status);
             self.status = status;
         }
         self.parts.snapshots.send_replace(snapshot);
-    }
-}
-
-/// The line that `systemctl status` shows.
-fn status(snapshot: &Snapshot) -> String {
-    let guests = snapshot.guests.len();
-    if snapshot.libvirt.resynced {
-        let ended = snapshot.history.len();
-        format!("connected to libvirt; {guests} guests, {ended} migrations in history")
-    } else {
-        "waiting for libvirt".to_owned()
     }
 }
 

@@ -1,6 +1,7 @@
 //! From arguments to a running agent and back.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::arguments::Arguments;
@@ -18,11 +19,14 @@ use super::driver::{Driver, Order, Parts};
 use super::lock::Lock;
 use super::logging;
 use super::notify::Notifier;
+use super::pause_file::PauseFile;
+use super::pause_store::PauseStore;
+use super::pauses::Pauses;
 use super::record::Recorder;
 use super::run_error::{RunError, chain};
-use crate::config::{self, Config, LoadConfigError, Loaded, Sources};
-use crate::control::{self, ControlSocket, Facts, View};
-use crate::emit::{EmitSettings, Emitter, Ledger};
+use crate::config::{self, Config, ConfigFile, LoadConfigError, Loaded, Sources};
+use crate::control::{self, Brakes, ControlSocket, Facts, View};
+use crate::emit::{Brake, EmitSettings, Emitter, Ledger};
 use crate::engine::{Engine, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
@@ -95,6 +99,8 @@ struct Agent {
     notifier: Notifier,
     /// The settings at the start.
     started: Config,
+    /// Asks for a look at the pause file.
+    look: Arc<Notify>,
 }
 
 async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
@@ -103,35 +109,31 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     let mut signals = Signals::new().map_err(RunError::Runtime)?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
     metrics.configure(config.dry_run, config.metrics.guest_labels);
-    let http = TcpListener::bind(config.metrics.listen)
-        .await
-        .map_err(|source| RunError::Http {
-            address: config.metrics.listen,
-            source,
-        })?;
+    let http = listen(config.metrics.listen).await?;
     let control = ControlSocket::bind(&config.control_socket).await?;
     let (snapshot_sender, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (facts_sender, facts) = watch::channel(Arc::new(facts(&config, warnings)));
     let (request_sender, requests) = mpsc::channel(control::REQUESTS);
+    // Before anything can send.
+    let (pauses, levers) = Pauses::start(
+        PauseFile::beside(&ConfigFile::new(arguments.config.clone())),
+        PauseStore::within(&config.state_directory),
+    );
     let (orders, order_queue) = mpsc::channel(ORDERS);
     let notifier = Notifier::from_environment();
     let recorder = match &arguments.record {
         Some(file) => Some(Recorder::start(file, &config.policy)?),
         None => None,
     };
-    let started = config.clone();
     let seed = Seed {
-        emit: EmitSettings {
-            dry_run: config.dry_run,
-            route: arguments.route.into(),
-            uplinks: config.network_uplinks.clone(),
-        },
         state: config.state_directory.clone(),
+        emit: emit(arguments, &config, levers.brake),
         listen: Settings::new(&*config.libvirt.uri, access(config.libvirt.access)),
         engine: Engine::new(config.policy.clone()),
         metrics: Arc::clone(&metrics),
         recorder,
         snapshots: snapshot_sender,
+        brakes: levers.shown.clone(),
         requests,
         orders: order_queue,
         notifier,
@@ -140,6 +142,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     let view = View {
         snapshot,
         facts,
+        brakes: levers.shown.subscribe(),
         metrics: Arc::clone(&metrics),
     };
     let agent = Agent {
@@ -148,15 +151,31 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         facts: facts_sender,
         metrics,
         notifier,
-        started,
+        started: config.clone(),
+        look: levers.look,
     };
     agent.notifier.ready();
     info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
         listen = %config.metrics.listen, dry_run = config.dry_run, "macmoved runs");
     tokio::select! {
         never = control::http::serve(http, view.clone()) => match never {},
-        never = control::dbus::serve(control, view, request_sender) => match never {},
+        never = control::dbus::serve(control, view, request_sender, levers.orders) => match never {},
+        never = pauses.serve() => match never {},
         ended = agent.attend(&mut signals, arguments) => ended,
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| RunError::Http { address, source })
+}
+
+fn emit(arguments: &Arguments, config: &Config, brake: Arc<Brake>) -> EmitSettings {
+    EmitSettings {
+        dry_run: config.dry_run,
+        route: arguments.route.into(),
+        uplinks: config.network_uplinks.clone(),
+        brake,
     }
 }
 
@@ -189,6 +208,7 @@ impl Agent {
 
     async fn reload(&self, arguments: &Arguments) -> Result<(), RunError> {
         self.notifier.reloading();
+        self.look.notify_one();
         match load(arguments) {
             Ok(Loaded { config, warnings }) => {
                 for warning in &warnings {
@@ -281,6 +301,7 @@ struct Seed {
     metrics: Arc<Metrics>,
     recorder: Option<Recorder>,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    brakes: watch::Sender<Brakes>,
     requests: mpsc::Receiver<control::Request>,
     orders: mpsc::Receiver<Order>,
     notifier: Notifier,
@@ -323,7 +344,8 @@ fn report(started: oneshot::Sender<Result<(), RunError>>, failure: RunError) {
 }
 
 fn assemble(seed: Seed) -> Result<Driver, RunError> {
-    let ledger = Ledger::start(seed.state, seed.emit.dry_run).map_err(RunError::Runtime)?;
+    let ledger = Ledger::start(seed.state, seed.emit.dry_run, Arc::clone(&seed.emit.brake))
+        .map_err(RunError::Runtime)?;
     let emitter = Emitter::open(seed.emit)?;
     let (stager, netlink) = emitter.stager().map_err(RunError::Stager)?;
     tokio::spawn(netlink);
@@ -340,6 +362,7 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         metrics: seed.metrics,
         recorder: seed.recorder,
         snapshots: seed.snapshots,
+        brakes: seed.brakes,
         requests: seed.requests,
         orders: seed.orders,
         notifier: seed.notifier,

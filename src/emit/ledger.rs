@@ -14,6 +14,8 @@
 //! since the directory is the operator's choice and may be on a slow disk, and since a bridge may
 //! have many entries; neither may hold up another guest's frames.
 //!
+//! A pause stops taking back, too: what is due then waits for its end, or for the next start.
+//!
 //! Announcing matters more than the ledger: where it cannot be written, frames go all the same. The
 //! entries are dynamic, so that a bridge forgets them within minutes by itself.
 
@@ -24,6 +26,7 @@ mod undo;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -31,6 +34,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use book::Leftover;
 
+use super::brake::Brake;
 use crate::engine::{Event, GuestFacts, Queue, RunState};
 use crate::model::GuestId;
 use book::Book;
@@ -51,6 +55,9 @@ const REPORTS: usize = 16;
 /// How long a staged guest waits until its entries are written down. Writing takes less than a
 /// millisecond on /run.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How often a pause is looked at that something waits for.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How long an end waits for the last entries to be taken back.
 const LAST_ENTRIES: Duration = Duration::from_secs(1);
@@ -91,7 +98,7 @@ impl Ledger {
     ///
     /// Those of starting a thread with a runtime. A directory or file that cannot be used is a
     /// fault that is logged and counted.
-    pub fn start(directory: PathBuf, dry_run: bool) -> io::Result<Self> {
+    pub fn start(directory: PathBuf, dry_run: bool, brake: Arc<Brake>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -106,7 +113,7 @@ impl Ledger {
             .name("ledger".to_owned())
             .spawn(move || {
                 let file = StateFile::new(directory);
-                let keeper = Keeper::new(file, undoer, sender);
+                let keeper = Keeper::new(file, undoer, brake, sender);
                 runtime.block_on(keeper.run(queue));
                 // Nobody waits for it where the driver gave up.
                 end.send(()).ok();
@@ -210,19 +217,26 @@ struct Keeper {
     book: Book,
     file: StateFile,
     undoer: Undoer,
+    brake: Arc<Brake>,
     reports: mpsc::Sender<Event>,
     undone: u64,
     faults: u64,
 }
 
 impl Keeper {
-    fn new(mut file: StateFile, undoer: Undoer, reports: mpsc::Sender<Event>) -> Self {
+    fn new(
+        mut file: StateFile,
+        undoer: Undoer,
+        brake: Arc<Brake>,
+        reports: mpsc::Sender<Event>,
+    ) -> Self {
         let loaded = file.load();
         let faults = u64::from(loaded.is_err());
         Self {
             book: loaded.map(Book::inherited).unwrap_or_default(),
             file,
             undoer,
+            brake,
             reports,
             undone: 0,
             faults,
@@ -234,7 +248,9 @@ impl Keeper {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             self.report();
-            if let Some((guest, doomed)) = self.book.next_doomed() {
+            let doomed = self.book.next_doomed();
+            let paused = self.brake.paused();
+            if let Some((guest, doomed)) = doomed.filter(|_| !paused) {
                 while batch.len() < BATCH
                     && let Ok(order) = orders.try_recv()
                 {
@@ -243,8 +259,11 @@ impl Keeper {
                 if batch.is_empty() {
                     self.undo(guest, &doomed).await;
                 }
-            } else if orders.recv_many(&mut batch, BATCH).await == 0 {
-                break;
+            } else {
+                let order = orders.recv_many(&mut batch, BATCH);
+                if let Ok(0) = tokio::time::timeout(LOOK, order).await {
+                    break;
+                }
             }
             let mut written = Vec::new();
             for order in batch.drain(..) {
@@ -267,7 +286,9 @@ impl Keeper {
                 done,
             } => {
                 // What is to go must be gone before the guest's frames make it anew.
-                if let Some(doomed) = self.book.doomed(guest) {
+                if self.brake.paused() {
+                    self.book.spare(guest);
+                } else if let Some(doomed) = self.book.doomed(guest) {
                     self.undo(guest, &doomed).await;
                 }
                 if !self.book.add(guest, leftovers) {

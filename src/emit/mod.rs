@@ -5,7 +5,7 @@
 //!                                                           |
 //!  Links' notifications --> observe ---------------+    insert
 //!                                                  v        v
-//!  Ticket ------------------> fire: staged? link passes? limiter? --> injection, or
+//!  Ticket ----------> fire: staged? paused? link passes? limiter? --> injection, or
 //!                                                                     entry and bridge device
 //! ```
 //!
@@ -14,6 +14,7 @@
 //! way: the host's own bridge does not learn from it, and with a stale entry there the
 //! announcement attracts frames that are then dropped.
 
+mod brake;
 mod entry;
 mod fault;
 mod ledger;
@@ -29,7 +30,9 @@ mod vlan_table;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
+pub use brake::Brake;
 pub use ledger::{Ledger, Leftover};
 pub use prepared::{Place, Prepared};
 pub use route::{Route, RouteChoice};
@@ -52,6 +55,8 @@ pub struct EmitSettings {
     pub route: RouteChoice,
     /// `[network] uplinks`: takes the place of what is found, where not empty.
     pub uplinks: Vec<LinkName>,
+    /// What holds frames back; the opener keeps a hand on it.
+    pub brake: Arc<Brake>,
 }
 
 /// Sends staged frames, on the driver's thread.
@@ -60,6 +65,7 @@ pub struct Emitter {
     guests: BTreeMap<GuestId, Prepared>,
     links: LinkTable,
     limiter: Limiter,
+    brake: Arc<Brake>,
     transmitter: Transmitter,
     uplinks: Vec<LinkName>,
 }
@@ -76,7 +82,8 @@ impl Emitter {
         Ok(Self {
             guests: BTreeMap::new(),
             links: LinkTable::default(),
-            limiter: Limiter::default(),
+            limiter: Limiter::new(Arc::clone(&settings.brake)),
+            brake: settings.brake,
             transmitter,
             uplinks: settings.uplinks,
         })
@@ -135,7 +142,7 @@ impl Emitter {
     /// # Errors
     ///
     /// Why it did not leave. The port's state is looked at first, since the kernel says yes to
-    /// frames that it then drops; [`SendFault::Limited`] is the brake's.
+    /// frames that it then drops. [`SendFault::Paused`] and [`SendFault::Limited`] are the brake's.
     pub fn fire(&mut self, ticket: &Ticket, now: Instant) -> Result<(), SendFault> {
         let frame = self
             .guests
@@ -143,6 +150,10 @@ impl Emitter {
             .filter(|prepared| prepared.generation == ticket.generation)
             .and_then(|prepared| prepared.frames.get_mut(usize::from(ticket.frame)))
             .ok_or(SendFault::NotStaged)?;
+        // Ahead of the port's state: what waits for a port would leave after the pause.
+        if self.brake.paused() {
+            return Err(SendFault::Paused);
+        }
         self.links.check(frame.seat)?;
         self.limiter
             .admit(frame.stream, &frame.uplinks, ticket.round, now)?;
@@ -161,14 +172,9 @@ impl Emitter {
         self.uplinks = uplinks;
     }
 
-    /// Whether a limit was reached, so that only first frames of migrations leave.
+    /// What holds frames back.
     #[must_use]
-    pub const fn safe_mode(&self) -> bool {
-        self.limiter.safe_mode()
-    }
-
-    /// Leaves safe mode.
-    pub const fn resume(&mut self) {
-        self.limiter.resume();
+    pub fn brake(&self) -> &Brake {
+        &self.brake
     }
 }

@@ -231,6 +231,7 @@ impl Frame {
             port: self.seat.port,
             bridge: self.seat.bridge,
             uplinks: self.uplinks.clone(),
+            behind_uplink: false,
         }
     }
 }

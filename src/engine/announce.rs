@@ -1,26 +1,29 @@
 //! Frames that fall due: rounds, pacing, retries whose time has come.
 
 use super::state::State;
-use super::{Action, Cause, Count, Engine, Queue, Round, Ticket};
+use super::{Action, Cause, Count, Engine, Queue, Round, StagedFrame, Ticket};
 use crate::model::{GuestId, Instant, Outcome, Phase};
 
 impl Engine {
     /// Hands out what was called for before all stood ready.
     pub(super) fn catch_up(&mut self, now: Instant, id: GuestId) {
-        let rounds = self.policy.rounds;
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
+        let inspected = std::mem::take(&mut guest.inspected);
         if let Some(schedule) = &mut guest.schedule {
-            // Rounds count from RESUME; where that is past, the one that is due comes now and the
-            // others count from it.
-            let passed = rounds.offset(schedule.next).unwrap_or_default();
-            schedule.start = now.saturating_sub(passed);
-            self.round(now, id);
+            // Rounds count from RESUME; where that is past, from the moment of readiness.
+            if schedule.next == 1 {
+                schedule.start = now;
+                self.round(now, id);
+            }
         } else if guest.early.is_some() && guest.state.awaits_run() {
             self.early(now, id);
         } else if let Some((cause, since)) = guest.single {
             self.all_frames(now, id, Round::Single, cause, since);
+        } else if inspected && guest.state.runs() {
+            let stray = |frame: &StagedFrame| frame.behind_uplink;
+            self.frames(now, id, Round::Single, Cause::Resync, now, stray);
         }
         self.settle(id);
     }
@@ -74,6 +77,19 @@ impl Engine {
         cause: Cause,
         since: Instant,
     ) {
+        self.frames(now, id, round, cause, since, |_| true);
+    }
+
+    /// Puts those staged frames of a guest in line that are `wanted`.
+    fn frames(
+        &mut self,
+        now: Instant,
+        id: GuestId,
+        round: Round,
+        cause: Cause,
+        since: Instant,
+        wanted: impl Fn(&StagedFrame) -> bool,
+    ) {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
@@ -83,15 +99,22 @@ impl Engine {
             .as_ref()
             .map_or(0, |staging| staging.frames.len());
         for frame in 0..u16::try_from(frames).unwrap_or(u16::MAX) {
-            self.enqueue(Ticket {
-                guest: id,
-                generation,
-                frame,
-                round,
-                cause,
-                since,
-                attempt: 0,
-            });
+            let staging = self
+                .guests
+                .get(&id)
+                .and_then(|guest| guest.staging.as_ref());
+            let staged = staging.and_then(|staging| staging.frames.get(usize::from(frame)));
+            if staged.is_some_and(&wanted) {
+                self.enqueue(Ticket {
+                    guest: id,
+                    generation,
+                    frame,
+                    round,
+                    cause,
+                    since,
+                    attempt: 0,
+                });
+            }
         }
         self.release(now);
         self.settle(id);

@@ -154,6 +154,7 @@ impl Engine {
             | SendFault::NotPermitted
             | SendFault::NotStaged
             | SendFault::Limited
+            | SendFault::Paused
             | SendFault::Other => false,
         };
         if !parked {

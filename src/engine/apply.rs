@@ -91,6 +91,7 @@ impl Engine {
         };
         guest.arrival = Some(Journal::new(Side::Destination));
         guest.arrived_whole = false;
+        guest.inspected = false;
         guest.early = None;
         guest.early_sent = false;
         guest.last_round = None;

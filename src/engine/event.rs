@@ -283,6 +283,10 @@ pub struct StagedFrame {
     pub bridge: Ifindex,
     /// The physical ends that it leaves by and whose pacing it counts against; possibly none.
     pub uplinks: Vec<Ifindex>,
+    /// The guest's own bridge has the address behind one of its uplinks: it sends frames for the
+    /// guest away from it.
+    #[serde(default)]
+    pub behind_uplink: bool,
 }
 
 /// The bounded queues in front of the engine.

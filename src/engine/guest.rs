@@ -39,8 +39,6 @@ pub(crate) struct Guest {
     pub(crate) asked: Option<Instant>,
     /// When what is staged, or under way, was asked for.
     pub(crate) question: Instant,
-    /// The shell was told to stage and not yet to forget.
-    pub(crate) held: bool,
     /// When libvirt is asked again after it did not answer.
     pub(crate) ask_again: Option<Instant>,
     pub(crate) plan: Plan,
@@ -52,6 +50,8 @@ pub(crate) struct Guest {
     pub(crate) schedule: Option<Schedule>,
     /// A single round is to go out as soon as all stands ready.
     pub(crate) single: Option<(Cause, Instant)>,
+    /// It is being staged only to see whether its own bridge looks for it elsewhere.
+    pub(crate) inspected: bool,
     pub(crate) arrival: Option<Journal>,
     /// All of an arriving guest is here.
     pub(crate) arrived_whole: bool,
@@ -82,7 +82,6 @@ impl Guest {
             generation: 0,
             asked: None,
             question: Instant::ZERO,
-            held: false,
             ask_again: None,
             plan: Plan::default(),
             staging: None,
@@ -90,6 +89,7 @@ impl Guest {
             early_sent: false,
             schedule: None,
             single: None,
+            inspected: false,
             arrival: None,
             arrived_whole: false,
             departure: None,
@@ -199,7 +199,11 @@ impl Guest {
             mode: journal.map(|journal| journal.mode),
             staged: self.staging.is_some(),
             round: self.last_round,
-            macs: frames.map(|frame| (frame.mac, frame.vlan)).collect(),
+            macs: if self.staging.is_some() {
+                frames.map(|frame| (frame.mac, frame.vlan)).collect()
+            } else {
+                self.plan.nics.iter().map(|nic| (nic.mac, None)).collect()
+            },
             refused: self.refusals(),
             phases: journal
                 .map(|journal| journal.phases().to_vec())

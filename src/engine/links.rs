@@ -137,8 +137,8 @@ impl Engine {
         }
     }
 
-    /// Resolves a guest anew. What was on its way to the old place goes from the new one: the next
-    /// round comes at once, or where there is none, one pass.
+    /// Resolves a guest anew. What was on its way to the old place goes from the new one: with the
+    /// next round, or where there is none, in one pass.
     fn restage(&mut self, now: Instant, id: GuestId) {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;

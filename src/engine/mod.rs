@@ -25,7 +25,7 @@ mod state;
 mod translate;
 mod waiting;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use action::{Action, Cause, Count, Measure, Round, Ticket};
 pub use event::{
@@ -64,6 +64,8 @@ pub struct Engine {
     libvirt: LibvirtView,
     ever_connected: bool,
     guests: BTreeMap<GuestId, Guest>,
+    /// Guests that the shell was told to stage and not yet to forget.
+    held: BTreeSet<GuestId>,
     links: LinkTable,
     /// The generation of the latest question. All guests share the count, so that an answer never
     /// meets a guest that left and came back.
@@ -88,6 +90,7 @@ impl Engine {
             libvirt: LibvirtView::default(),
             ever_connected: false,
             guests: BTreeMap::new(),
+            held: BTreeSet::new(),
             links: LinkTable::default(),
             generation: 0,
             waiting: Waiting::new(),

@@ -28,8 +28,10 @@ impl Engine {
 
     /// Brings the table in line with libvirt's list.
     ///
-    /// A guest that is new to us and runs is left alone: it was here before us. One that was
-    /// arriving and runs now arrived while we were not listening, and gets one round.
+    /// A guest that was arriving and runs now arrived while we were not listening, and gets one
+    /// round. One that runs as before is inspected: where its own bridge has its address behind an
+    /// uplink, as after an arrival that nobody announced, it gets one round of that address. All
+    /// others are left alone.
     pub(super) fn resync(&mut self, now: Instant, listed: Vec<GuestFacts>) {
         let listed: BTreeMap<GuestId, GuestFacts> = listed
             .into_iter()
@@ -83,11 +85,29 @@ impl Engine {
         };
         self.guests
             .insert(id, Guest::new(facts.name.clone(), state));
-        if matches!(state, State::Incoming { .. }) {
-            // An agent before us may have left something behind for it.
-            if let Some(guest) = self.guests.get_mut(&id) {
-                guest.held = true;
+        match state {
+            State::Incoming { .. } => {
+                // An agent before us may have left something behind for it.
+                self.held.insert(id);
+                self.ask(id, now);
             }
+            State::Running => self.inspect(id, now),
+            State::Absent
+            | State::Paused
+            | State::ArrivedPaused
+            | State::Outgoing
+            | State::OutgoingPaused
+            | State::SwitchedOver { .. } => {}
+        }
+    }
+
+    /// Stages a guest only to see where its own bridge has its addresses.
+    fn inspect(&mut self, id: GuestId, now: Instant) {
+        let Some(guest) = self.guests.get_mut(&id) else {
+            return;
+        };
+        if guest.asked.is_none() && guest.staging.is_none() && guest.is_idle() {
+            guest.inspected = true;
             self.ask(id, now);
         }
     }
@@ -113,7 +133,11 @@ impl Engine {
                 };
                 self.step(id, Signal::Run, on);
             }
-            State::Paused if runs => guest.state = State::Running,
+            State::Paused if runs => {
+                guest.state = State::Running;
+                self.inspect(id, now);
+            }
+            State::Running if runs => self.inspect(id, now),
             State::Running if facts.state == RunState::Paused => guest.state = State::Paused,
             State::Absent => guest.state = if runs { State::Running } else { State::Paused },
             State::Running

@@ -50,7 +50,7 @@ pub struct GuestView {
     pub staged: bool,
     /// The latest round that left.
     pub round: Option<Round>,
-    /// The addresses that stand ready, with the VLAN where the port filters.
+    /// Its addresses; once they stand ready with the VLAN, where the port filters VLANs.
     pub macs: Vec<(MacAddr, Option<VlanId>)>,
     /// NICs that are not announced, by index, and why.
     pub refused: Vec<(u16, Refusal)>,

@@ -47,14 +47,16 @@ impl Engine {
         match outcome {
             Ok(description) => {
                 let plan = plan(id, &description, &self.policy);
-                for (nic, refusal) in &plan.refused {
-                    self.refuse(id, *nic, refusal.clone());
+                if !self.is_inspected(id) {
+                    for (nic, refusal) in &plan.refused {
+                        self.refuse(id, *nic, refusal.clone());
+                    }
                 }
                 if let Some(guest) = self.guests.get_mut(&id) {
                     guest.name = description.name;
                     guest.plan = plan.clone();
-                    guest.held = true;
                 }
+                self.held.insert(id);
                 self.act(Action::Stage {
                     guest: id,
                     generation,
@@ -102,11 +104,18 @@ impl Engine {
                 now.saturating_since(asked),
             ));
         }
-        for (nic, refusal) in refused {
-            self.refuse(id, nic, refusal);
+        if !self.is_inspected(id) {
+            for (nic, refusal) in refused {
+                self.refuse(id, nic, refusal);
+            }
         }
         self.reach(id, Phase::Staged, now);
         self.catch_up(now, id);
+    }
+
+    /// A guest that nothing happened to: what speaks against announcing it is no news.
+    fn is_inspected(&self, id: GuestId) -> bool {
+        self.guests.get(&id).is_some_and(|guest| guest.inspected)
     }
 
     fn refuse(&mut self, guest: GuestId, nic: u16, refusal: Refusal) {
@@ -129,7 +138,7 @@ impl Engine {
         guest.staging = None;
         guest.forget_parked();
         let stays = guest.state.stays();
-        if std::mem::take(&mut guest.held) {
+        if self.held.remove(&id) {
             self.act(Action::Unstage { guest: id, stays });
         }
     }

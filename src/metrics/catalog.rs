@@ -202,6 +202,16 @@ pub(super) const DRY_RUN: Definition = gauge(
     "1 where nothing is sent or changed.",
     &[],
 );
+pub(super) const PAUSED: Definition = gauge(
+    "macmove_paused",
+    "1 while the operator lets nothing be sent.",
+    &[],
+);
+pub(super) const SAFE_MODE: Definition = gauge(
+    "macmove_safe_mode",
+    "1 since a limit was reached: only first frames of migrations leave until resumed.",
+    &[],
+);
 
 /// Every metric that `/metrics` shows. The last seven are the client library's own.
 pub const CATALOG: &[Definition] = &[
@@ -230,6 +240,8 @@ pub const CATALOG: &[Definition] = &[
     PHASE_TIMESTAMP,
     BUILD_INFO,
     DRY_RUN,
+    PAUSED,
+    SAFE_MODE,
     counter("process_cpu_seconds_total", "Processor time used.", &[]),
     gauge("process_open_fds", "Open file descriptors.", &[]),
     gauge("process_max_fds", "Most file descriptors allowed.", &[]),

@@ -52,6 +52,8 @@ pub struct Metrics {
     waiting_frames: IntGauge,
     phases: Phases,
     dry_run: IntGauge,
+    paused: IntGauge,
+    safe_mode: IntGauge,
     guest_labels: AtomicBool,
 }
 
@@ -117,6 +119,8 @@ impl Metrics {
             waiting_frames: families.gauge(&catalog::WAITING_FRAMES)?,
             phases: Phases::new(families.registry(), &catalog::PHASE_TIMESTAMP)?,
             dry_run: families.gauge(&catalog::DRY_RUN)?,
+            paused: families.gauge(&catalog::PAUSED)?,
+            safe_mode: families.gauge(&catalog::SAFE_MODE)?,
             guest_labels: AtomicBool::new(true),
             registry: families.registry().clone(),
         };
@@ -137,6 +141,12 @@ impl Metrics {
         if !guest_labels {
             self.phases.clear();
         }
+    }
+
+    /// Sets the gauges of the brakes. Only a scrape needs it.
+    pub fn observe_brakes(&self, paused: bool, safe_mode: bool) {
+        self.paused.set(i64::from(paused));
+        self.safe_mode.set(i64::from(safe_mode));
     }
 
     /// Counts what an action says. Takes no lock and allocates nothing.

@@ -7,7 +7,7 @@ owns_lab() {
   ((EUID == 0)) || fail "namespaces, taps and packages need root: sudo $0"
   export LAB_DIR=$1 LAB_OWNER=$$
   step='' follow='' keep=''
-  log=$(mktemp)
+  log=$LAB_DIR.log
   trap clean EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
@@ -38,7 +38,7 @@ run() {
   step=$!
   local status=0
   if [[ $follow ]]; then
-    tail --lines +1 --follow --pid "$step" --sleep-interval 0.5 "$log" | grep '^test ' || true
+    tail --lines +1 --follow --pid "$step" --sleep-interval 0.5 "$log" | grep --line-buffered '^test ' || true
   fi
   wait "$step" || status=$?
   step=''

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
 use crate::evidence::Evidence;
@@ -130,6 +130,25 @@ impl Lab {
         ];
         words.extend(options);
         self.run("agent", &words);
+    }
+
+    /// Waits until the agent of a host is connected to libvirt and knows its guests.
+    pub(crate) fn wait_for_agent(&self, host: &str) {
+        // An agent that lost libvirt may take a while to hear of it, and half a minute to try again.
+        pause(200);
+        let ready = || {
+            self.try_run("agent", &[host, "get", "/-/ready"])
+                .status
+                .success()
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !ready() {
+            assert!(
+                Instant::now() < deadline,
+                "the agent of host {host} is not ready"
+            );
+            pause(100);
+        }
     }
 
     /// What the agent of a host has logged.

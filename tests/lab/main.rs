@@ -3,7 +3,11 @@
 //! They need root, and they fail without it, so `cargo test` leaves them out; `tests/run` runs
 //! them, and so does `cargo test --test lab` as root.
 
-#![expect(clippy::expect_used, reason = "a test that cannot run must fail")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot run must fail, and say why"
+)]
 
 mod cases;
 mod evidence;

@@ -50,6 +50,9 @@ fn read(dir: &str) -> Result<Evidence, ToolError> {
     Evidence::read(Path::new(dir)).map_err(|error| ToolError::Read(dir.to_owned(), error))
 }
 
+/// What a row is called, and its cell for one migration.
+type Row = (&'static str, fn(&Figures) -> String);
+
 /// A table with the migrations of each run as columns, and below them what each cost.
 fn figures(runs: &[&str]) -> Result<String, ToolError> {
     let mut head = vec![String::new()];
@@ -62,7 +65,7 @@ fn figures(runs: &[&str]) -> Result<String, ToolError> {
             columns.push(Figures::of(&evidence, migration, 0));
         }
     }
-    let rows: [(&str, fn(&Figures) -> String); 8] = [
+    let rows: [Row; 8] = [
         ("downtime", |f| millis(f.downtime, "-")),
         ("arrived to our first frame", |f| {
             millis(f.completed_to_first, "-")
@@ -71,8 +74,7 @@ fn figures(runs: &[&str]) -> Result<String, ToolError> {
             millis(f.resume_to_first, "-")
         }),
         ("rounds off their time, median", |f| {
-            let distances = f.round_errors.iter().map(|error| error.abs());
-            millis(median(distances.collect()), "-")
+            millis(median(f.round_distances()), "-")
         }),
         ("guest stopped to fabric relearned", |f| {
             millis(f.stop_to_relearned, "never")

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use macmoved::emit::{Ledger, RouteChoice};
@@ -55,7 +56,7 @@ fn leave_behind(directory: &Path, guest: GuestId) {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut ledger = Ledger::start(directory.to_owned(), false).unwrap();
+        let mut ledger = Ledger::start(directory.to_owned(), false, Arc::default()).unwrap();
         let leftovers = rig.emitter.prepared(GUEST).unwrap().leftovers();
         assert!(ledger.record(guest, leftovers).await);
         rig.fire(Round::Early).unwrap();

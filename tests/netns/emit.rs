@@ -315,13 +315,13 @@ fn the_limiter_holds_whatever_is_asked() {
             .count();
         assert_eq!(sent, 40);
         assert_eq!(peer.heard_from(MAC).len(), 40);
-        assert!(rig.emitter.safe_mode());
+        assert!(rig.emitter.brake().safe_mode());
         // Staging anew does not loosen it, nor does leaving safe mode.
         let prepared = rig.stage(&plan("vnet1"));
         rig.emitter.insert(prepared);
-        rig.emitter.resume();
+        rig.emitter.brake().leave_safe_mode();
         assert_eq!(rig.fire(Round::Scheduled(1)), Err(SendFault::Limited));
-        assert!(rig.emitter.safe_mode());
+        assert!(rig.emitter.brake().safe_mode());
     });
 }
 

@@ -78,7 +78,6 @@ fn vlan(number: u16) -> VlanId {
 }
 
 #[test]
-#[ignore = "needs a kernel with CONFIG_BRIDGE_VLAN_FILTERING"]
 fn every_vlan_of_the_port_is_announced_by_injection() {
     isolated(
         "vlans::every_vlan_of_the_port_is_announced_by_injection",
@@ -100,7 +99,6 @@ fn every_vlan_of_the_port_is_announced_by_injection() {
 }
 
 #[test]
-#[ignore = "needs a kernel with CONFIG_BRIDGE_VLAN_FILTERING"]
 fn by_the_bridge_device_only_its_own_vlans_are_announced() {
     isolated(
         "vlans::by_the_bridge_device_only_its_own_vlans_are_announced",
@@ -128,7 +126,6 @@ fn by_the_bridge_device_only_its_own_vlans_are_announced() {
 }
 
 #[test]
-#[ignore = "needs a kernel with CONFIG_BRIDGE_VLAN_FILTERING"]
 fn ports_and_bridges_without_vlans_are_read_as_such() {
     isolated(
         "vlans::ports_and_bridges_without_vlans_are_read_as_such",
@@ -151,7 +148,7 @@ fn ports_and_bridges_without_vlans_are_read_as_such() {
             rig.follow();
             assert_eq!(rig.fire(Round::Scheduled(1)), Ok(()));
             settle();
-            assert!(!rig.emitter.safe_mode());
+            assert!(!rig.emitter.brake().safe_mode());
             let mut ticket = ticket(Round::Scheduled(1));
             ticket.frame = 64;
             let beyond = rig.emitter.fire(&ticket, clock::now());

@@ -13,7 +13,8 @@
 
 use std::env;
 use std::fs;
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use macmoved::emit::{EmitSettings, Emitter, Prepared, RouteChoice};
@@ -71,9 +72,18 @@ pub(crate) fn sh(line: &str) -> String {
 
 /// Runs `ip` with each line's arguments, in one process.
 pub(crate) fn ip(lines: &[&str]) {
-    for line in lines {
-        sh(&format!("ip {line}"));
-    }
+    let mut child = Command::new("ip")
+        .args(["-batch", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ip(8) of iproute2");
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(lines.join("\n").as_bytes()).unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{lines:?}: {errors}");
 }
 
 /// Builds the picture above and waits until every port forwards.
@@ -88,18 +98,21 @@ pub(crate) fn build() {
         "link add vnet1 type veth peer name guest1",
         "link add vnet9 type veth peer name guest9",
     ]);
-    for port in ["p-old", "p-peer", "p-up"] {
-        ip(&[&format!("link set {port} master fabric")]);
+    let enslaved = [
+        ("fabric", ["p-old", "p-peer", "p-up"]),
+        ("br0", ["up0", "vnet1", "vnet9"]),
+    ];
+    let mut lines = Vec::new();
+    for (bridge, ports) in enslaved {
+        lines.push(format!("link set {bridge} up"));
+        for port in ports {
+            lines.push(format!("link set {port} master {bridge} up"));
+        }
     }
-    for port in ["up0", "vnet1", "vnet9"] {
-        ip(&[&format!("link set {port} master br0")]);
+    for link in ["old", "peer", "guest1", "guest9"] {
+        lines.push(format!("link set {link} up"));
     }
-    for link in [
-        "fabric", "br0", "old", "p-old", "peer", "p-peer", "up0", "p-up", "vnet1", "guest1",
-        "vnet9", "guest9",
-    ] {
-        ip(&[&format!("link set {link} up")]);
-    }
+    ip(&lines.iter().map(String::as_str).collect::<Vec<_>>());
     settle();
 }
 
@@ -343,5 +356,6 @@ pub(crate) fn settings(route: RouteChoice) -> EmitSettings {
         dry_run: false,
         route,
         uplinks: vec![name("up0")],
+        ..EmitSettings::default()
     }
 }

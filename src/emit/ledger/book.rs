@@ -113,6 +113,13 @@ impl Book {
         self.doomed.get(&guest).cloned()
     }
 
+    /// What was to be taken back of a guest is to be settled together with what it is staged for.
+    pub(super) fn spare(&mut self, guest: GuestId) {
+        if let Some(entries) = self.doomed.remove(&guest) {
+            self.open.entry(guest).or_default().extend(entries);
+        }
+    }
+
     /// Strikes out what was to be taken back of a guest.
     pub(super) fn bury(&mut self, guest: GuestId) {
         self.changed |= self.doomed.remove(&guest).is_some();

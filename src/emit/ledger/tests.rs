@@ -25,7 +25,7 @@ fn written(directory: &Path) -> Vec<GuestId> {
 }
 
 fn start(directory: &Path) -> Ledger {
-    Ledger::start(directory.to_owned(), false).unwrap()
+    Ledger::start(directory.to_owned(), false, Arc::default()).unwrap()
 }
 
 fn facts(guest: GuestId, state: RunState) -> GuestFacts {
@@ -91,12 +91,38 @@ async fn a_dry_run_judges_nobody() {
     let mut ledger = start(directory.path());
     assert!(ledger.record(GUEST, leftovers()).await);
     ledger.close().await;
-    let mut ledger = Ledger::start(directory.path().to_owned(), true).unwrap();
+    let mut ledger = Ledger::start(directory.path().to_owned(), true, Arc::default()).unwrap();
     ledger.listed(&[]);
     assert!(ledger.record(OTHER, leftovers()).await);
     ledger.settle(OTHER, false);
     ledger.close().await;
     assert_eq!(written(directory.path()), [GUEST]);
+}
+
+#[tokio::test]
+async fn in_a_pause_nothing_is_taken_back_and_nothing_is_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let brake = Arc::new(Brake::default());
+    brake.set_paused(true);
+    let start = || Ledger::start(directory.path().to_owned(), false, Arc::clone(&brake)).unwrap();
+    let mut ledger = start();
+    assert!(ledger.record(GUEST, leftovers()).await);
+    ledger.settle(GUEST, false);
+    assert!(ledger.record(GUEST, leftovers()).await);
+    ledger.settle(GUEST, false);
+    ledger.close().await;
+    assert_eq!(written(directory.path()), [GUEST]);
+    let mut ledger = start();
+    ledger.listed(&[]);
+    assert!(ledger.record(OTHER, leftovers()).await);
+    assert_eq!(written(directory.path()), [OTHER, GUEST]);
+    brake.set_paused(false);
+    let mut left = 100;
+    while written(directory.path()) != [OTHER] {
+        assert!(left > 0);
+        left -= 1;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

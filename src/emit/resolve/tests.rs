@@ -87,6 +87,7 @@ fn without_filtering_one_untagged_frame_each() {
         port: ifindex(port),
         bridge: ifindex(3),
         uplinks: vec![ifindex(2)],
+        behind_uplink: false,
     };
     assert_eq!(prepared.staging.frames, [staged(0, 10), staged(1, 11)]);
     for (staged, octets, route) in prepared.frames() {

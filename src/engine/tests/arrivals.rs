@@ -1,4 +1,4 @@
-use super::world::{World, guest, link, port};
+use super::world::{STRAY, World, guest, link, port};
 use crate::engine::{
     Action, Cause, Count, Event, GuestFacts, Lifecycle, Measure, MigrationStatus, Policy, Record,
     Round, RunState,
@@ -234,6 +234,35 @@ fn a_port_that_never_opens_is_given_up_and_told() {
 }
 
 #[test]
+fn a_paused_agent_goes_on_observing_and_keeps_no_frame_for_later() {
+    let mut world = World::new(Policy::default());
+    world.fault = Some(SendFault::Paused);
+    world.arrive(1);
+    world.wait(2_000);
+    let record = record(&world);
+    assert_eq!(record.outcome, Outcome::Completed);
+    assert_eq!(
+        (record.measured.frames, record.measured.early_frames),
+        (0, 0)
+    );
+    assert_eq!(record.measured.lost_frames, 6);
+    let phases: Vec<_> = record.phases.iter().map(|step| step.phase).collect();
+    assert!(phases.contains(&Phase::Staged) && phases.contains(&Phase::Resumed));
+    assert!(!phases.contains(&Phase::Announced));
+    let counted = Action::Count(Count::Faults(SendFault::Paused), 1);
+    let counts = world.actions.iter().filter(|action| **action == counted);
+    assert_eq!(counts.count(), 6);
+    world.fault = None;
+    world.event(Event::Link(link(port(1, 0), true)));
+    world.wait(120_000);
+    assert!(world.sent.is_empty(), "nothing old is sent");
+    world.arrive(2);
+    world.wait(2_000);
+    assert_eq!(world.rounds(1).len(), 0);
+    assert_eq!(world.rounds(2).len(), 6);
+}
+
+#[test]
 fn a_full_queue_is_tried_again() {
     let mut world = World::new(Policy::default());
     world.fault = Some(SendFault::NoBuffers);
@@ -276,10 +305,37 @@ fn a_guest_that_came_while_libvirt_was_away_gets_one_round() {
 }
 
 #[test]
-fn five_hundred_healthy_guests_cause_no_frame() {
+fn a_guest_that_its_own_bridge_looks_for_elsewhere_gets_one_round() {
+    let mut world = World::new(Policy::default());
+    let facts = |number: u8| GuestFacts {
+        guest: guest(number),
+        name: GuestName::default(),
+        state: RunState::Running,
+    };
+    world.event(Event::LibvirtConnected);
+    world.event(Event::Listed {
+        guests: vec![facts(1), facts(STRAY)],
+    });
+    world.wait(5_000);
+    assert_eq!(world.sent.len(), 1);
+    let ticket = world.sent[0].ticket;
+    assert_eq!((ticket.guest, ticket.round), (guest(STRAY), Round::Single));
+    assert_eq!(ticket.cause, Cause::Resync);
+    assert!(
+        !world
+            .engine
+            .snapshot()
+            .guests
+            .iter()
+            .any(|view| view.staged)
+    );
+}
+
+#[test]
+fn healthy_guests_cause_no_frame_at_the_start() {
     let mut world = World::new(Policy::default());
     world.event(Event::LibvirtConnected);
-    let guests = (0..250)
+    let guests = (0..STRAY)
         .map(|number| GuestFacts {
             guest: guest(number),
             name: GuestName::default(),
@@ -289,5 +345,5 @@ fn five_hundred_healthy_guests_cause_no_frame() {
     world.event(Event::Listed { guests });
     world.wait(60_000);
     assert!(world.sent.is_empty());
-    assert_eq!(world.engine.snapshot().guests.len(), 250);
+    assert_eq!(world.engine.snapshot().guests.len(), usize::from(STRAY));
 }

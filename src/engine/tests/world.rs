@@ -63,6 +63,9 @@ pub(crate) fn link(ifindex: Ifindex, open: bool) -> LinkState {
     }
 }
 
+/// Guests from this number on are looked for elsewhere by their own bridge.
+pub(crate) const STRAY: u8 = 200;
+
 const SEND: Duration = Duration::from_micros(10);
 
 impl World {
@@ -266,6 +269,7 @@ impl World {
                 port: self.device.unwrap_or_else(|| port(id.octets()[0], nic)),
                 bridge: self.bridge,
                 uplinks: vec![Ifindex::new(2).unwrap()],
+                behind_uplink: id.octets()[0] >= STRAY,
             })
             .collect();
         Staging {

@@ -3,13 +3,14 @@
 mod announce;
 mod arrivals;
 mod evacuation;
+mod restart;
 mod silence;
 
 use std::env;
 use std::time::Duration;
 
-use crate::evidence::{Evidence, Figures};
-use crate::lab::Lab;
+use crate::evidence::{Evidence, Figures, median};
+use crate::lab::{Lab, record};
 use crate::oracle::{Expect, judge};
 
 /// Between the peer's calls: more than one in any downtime.
@@ -60,4 +61,24 @@ fn assert_learned(figures: &Figures) {
         learned.iter().all(Option::is_some),
         "not learned everywhere: {figures:?}"
     );
+}
+
+/// Writes down what `tests/run --measure` prints.
+fn record_medians(case: &str, figures: &[Figures]) {
+    let over = |figure: fn(&Figures) -> Option<f64>| {
+        let median = median(figures.iter().filter_map(figure));
+        median.map_or_else(|| "-".to_owned(), |millis| format!("{millis:.2} ms"))
+    };
+    record(&format!(
+        "{case}, medians of {} migrations: arrived to first announcement {}, RESUME to first \
+         announcement {}, rounds off their time {}, downtime {}, guest stopped to fabric \
+         relearned {}; calls lost {}",
+        figures.len(),
+        over(|figures| figures.completed_to_first),
+        over(|figures| figures.resume_to_first),
+        over(|figures| median(figures.round_distances())),
+        over(|figures| figures.downtime),
+        over(|figures| figures.stop_to_relearned),
+        figures.iter().map(|figures| figures.lost).sum::<usize>(),
+    ));
 }

@@ -75,6 +75,11 @@ impl Figures {
             lost,
         }
     }
+
+    /// How far the rounds were from their times, early or late.
+    pub(crate) fn round_distances(&self) -> impl Iterator<Item = f64> {
+        self.round_errors.iter().map(|error| error.abs())
+    }
 }
 
 /// Echo requests of the peer in the migration's span, and how many of them found no answer.
@@ -105,7 +110,8 @@ fn echoes(evidence: &Evidence, migration: &Migration, nic: u8) -> (usize, usize)
 }
 
 /// The middle one of some figures.
-pub(crate) fn median(mut figures: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut figures: Vec<_> = figures.into_iter().collect();
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied()
 }

@@ -55,6 +55,11 @@ fn what_is_true_is_struck_out_and_what_is_not_stays_until_it_is_undone() {
     let entries = BTreeSet::from([leftover(2)]);
     assert_eq!(book.next_doomed(), Some((guest(2), entries.clone())));
     assert_eq!(book.doomed(guest(2)), Some(entries));
+    // Staged anew while nothing may be changed.
+    book.spare(guest(2));
+    assert_eq!(book.next_doomed(), None);
+    book.doom(guest(2));
+    assert!(!book.take_changed());
     book.bury(guest(2));
     assert!(book.take_changed());
     assert_eq!(written(&book), []);
