@@ -155,7 +155,7 @@ impl Scene {
             let begin = BEGIN * 1_000_000 + micros(*at);
             let name = name(*guest);
             writeln!(text, "{begin} {begin} 0 {from} {to} {name}").expect("a string takes it");
-            write(&format!("guests/{guest}"), name.as_bytes());
+            write(&format!("guests/{guest}"), format!("1 {name}").as_bytes());
         }
         write("migrations.txt", text.as_bytes());
     }
