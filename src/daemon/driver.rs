@@ -11,12 +11,13 @@ use super::narrate::narrate;
 use super::notify::Notifier;
 use super::plan_report;
 use super::record::Recorder;
+use super::status_line::status_line;
 use crate::control::{Brakes, Request};
-use crate::emit::{Emitter, Prepared, Stager};
+use crate::emit::{Emitter, Ledger, Prepared, Stager};
 use crate::engine::{Action, Engine, Event, Policy, Queue, Snapshot};
 use crate::listen::libvirt::Listener;
 use crate::metrics::Metrics;
-use crate::model::Instant;
+use crate::model::{Instant, LinkName};
 use crate::observe::links::Links;
 use crate::sys::clock;
 use crate::sys::timer::Timer;
@@ -40,6 +41,8 @@ pub(super) enum Order {
         policy: Box<Policy>,
         /// Whether frames are logged instead of sent.
         dry_run: bool,
+        /// `[network] uplinks`.
+        uplinks: Vec<LinkName>,
     },
     /// Finish first frames and end.
     Stop,
@@ -54,6 +57,8 @@ pub(super) struct Parts {
     pub(super) emitter: Emitter,
     /// What resolves.
     pub(super) stager: Stager,
+    /// What remembers lasting changes.
+    pub(super) ledger: Ledger,
     /// What hears libvirt.
     pub(super) listener: Listener,
     /// What hears the kernel.
@@ -74,10 +79,18 @@ pub(super) struct Parts {
     pub(super) notifier: Notifier,
 }
 
+/// How far a staging is.
+enum Stage {
+    /// Everything is resolved and built.
+    Resolved(Prepared),
+    /// And what it may leave behind is written down, or `false`.
+    Recorded(Prepared, bool),
+}
+
 pub(super) struct Driver {
     parts: Parts,
     timer: Timer,
-    stagings: JoinSet<Prepared>,
+    stagings: JoinSet<Stage>,
     /// When the next snapshot is due; none while nothing changed.
     publish_at: Option<Instant>,
     offset: i64,
@@ -115,9 +128,10 @@ impl Driver {
                 () = self.parts.listener.ready() => self.parts.listener.dispatch(),
                 () = self.timer.until(deadline) => self.timeout(),
                 event = self.parts.links.next() => self.link(event),
-                Some(Ok(prepared)) = self.stagings.join_next() => self.staged(prepared),
+                Some(Ok(stage)) = self.stagings.join_next() => self.staged(stage),
                 Some(order) = self.parts.orders.recv() => self.order(order),
                 Some(request) = self.parts.requests.recv() => self.request(request),
+                event = self.parts.ledger.next() => self.handle(event),
                 Ok(()) = self.brakes.changed() => self.touch(),
                 () = tick(watchdog.as_mut()) => self.parts.notifier.watchdog(),
             }
@@ -127,7 +141,9 @@ impl Driver {
             self.act();
             self.publish_if_due();
         }
+        self.handle(Event::Ending);
         self.publish();
+        self.parts.ledger.close().await;
         self.parts.listener.stop();
     }
 
@@ -152,6 +168,11 @@ impl Driver {
                 ..
             }
         );
+        let listed = if let Event::Listed { guests } = &event {
+            Some(guests.clone())
+        } else {
+            None
+        };
         let now = clock::now();
         if let Some(recorder) = &mut self.parts.recorder {
             recorder.event(now, event.clone());
@@ -159,6 +180,9 @@ impl Driver {
         self.parts.engine.handle_event(now, event);
         self.act();
         self.touch();
+        if let Some(guests) = listed {
+            self.parts.ledger.listed(&guests);
+        }
         // What was lost cannot be known, so libvirt is read again.
         if lost_events {
             self.relist = !self.parts.listener.request_list();
@@ -216,10 +240,14 @@ impl Driver {
                 plan,
             } => {
                 let stager = self.parts.stager.clone();
-                self.stagings
-                    .spawn(async move { stager.stage(guest, generation, &plan).await });
+                self.stagings.spawn(async move {
+                    Stage::Resolved(stager.stage(guest, generation, &plan).await)
+                });
             }
-            Action::Unstage { guest } => self.parts.emitter.remove(guest),
+            Action::Unstage { guest, stays } => {
+                self.parts.emitter.remove(guest);
+                self.parts.ledger.settle(guest, stays);
+            }
             Action::Send(_)
             | Action::Reached { .. }
             | Action::Refused { .. }
@@ -236,20 +264,46 @@ impl Driver {
         self.handle(event);
     }
 
-    fn staged(&mut self, prepared: Prepared) {
+    fn staged(&mut self, stage: Stage) {
+        let (Stage::Resolved(prepared) | Stage::Recorded(prepared, _)) = &stage;
+        let (guest, generation) = (prepared.guest, prepared.generation);
         let event = Event::Staged {
-            guest: prepared.guest,
-            generation: prepared.generation,
+            guest,
+            generation,
             staging: prepared.staging.clone(),
         };
-        self.parts.emitter.insert(prepared);
+        let awaited = self.parts.engine.awaits(guest, generation);
+        match stage {
+            // Ordered only while the guest is awaited, so that the order to settle comes after.
+            Stage::Resolved(prepared) if awaited => {
+                let written = self.parts.ledger.record(guest, prepared.leftovers());
+                self.stagings
+                    .spawn(async move { Stage::Recorded(prepared, written.await) });
+                return;
+            }
+            Stage::Recorded(prepared, written) if awaited => {
+                self.parts.emitter.insert(prepared);
+                if !written {
+                    let (undone, faults) = (0, 1);
+                    self.handle(Event::Ledger { undone, faults });
+                }
+            }
+            Stage::Resolved(_) | Stage::Recorded(..) => {}
+        }
         self.handle(event);
     }
 
     fn order(&mut self, order: Order) {
         match order {
-            Order::Reload { policy, dry_run } => {
+            Order::Reload {
+                policy,
+                dry_run,
+                uplinks,
+            } => {
                 self.parts.emitter.set_dry_run(dry_run);
+                self.parts.ledger.set_dry_run(dry_run);
+                self.parts.emitter.set_uplinks(uplinks.clone());
+                self.parts.stager.set_uplinks(uplinks);
                 self.handle(Event::Policy(policy));
             }
             Order::Stop => self.stop_by = Some(clock::now() + LAST_FRAMES),
@@ -316,36 +370,12 @@ impl Driver {
             let now = brake.safe_mode();
             std::mem::replace(&mut shown.safe_mode, now) != now
         });
-        let status = format!(
-            "{}{}",
-            braked(brake.paused(), brake.safe_mode()),
-            status(&snapshot)
-        );
+        let status = status_line(brake, &snapshot);
         if status != self.status {
             self.parts.notifier.status(&status);
             self.status = status;
         }
         self.parts.snapshots.send_replace(snapshot);
-    }
-}
-
-/// What comes first in the line that `systemctl status` shows.
-const fn braked(paused: bool, safe_mode: bool) -> &'static str {
-    match (paused, safe_mode) {
-        (true, _) => "PAUSED; ",
-        (false, true) => "SAFE MODE; ",
-        (false, false) => "",
-    }
-}
-
-/// The rest of it.
-fn status(snapshot: &Snapshot) -> String {
-    let guests = snapshot.guests.len();
-    if snapshot.libvirt.resynced {
-        let ended = snapshot.history.len();
-        format!("connected to libvirt; {guests} guests, {ended} migrations in history")
-    } else {
-        "waiting for libvirt".to_owned()
     }
 }
 

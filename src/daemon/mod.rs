@@ -25,6 +25,7 @@ mod plan_report;
 mod record;
 mod run;
 mod run_error;
+mod status_line;
 
 pub use lock::LockError;
 pub use record::StartRecordError;

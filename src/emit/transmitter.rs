@@ -122,7 +122,7 @@ impl Transmitter {
     fn inject(&self, frame: &Frame) -> Result<(), SendFault> {
         let injector = self.injector.as_ref().ok_or(SendFault::NotPermitted)?;
         let returned = injector
-            .run(frame.port.get(), &frame.as_guest)
+            .run(frame.seat.port.get(), &frame.as_guest)
             .map_err(|error| fault::of_io(&error))?;
         fault::of_injection(returned)
     }
@@ -132,7 +132,7 @@ impl Transmitter {
         let octets = frame.as_bridge.as_deref().ok_or(SendFault::Refused)?;
         self.entries.learn(&mut frame.entry)?;
         packets
-            .send(frame.bridge.get(), octets)
+            .send(frame.seat.bridge.get(), octets)
             .map_err(|error| fault::of_io(&error))
     }
 }
@@ -152,8 +152,8 @@ fn log(frame: &Frame, route: Route) {
         }
     }
     tracing::info!(
-        port = %frame.port,
-        bridge = %frame.bridge,
+        port = %frame.seat.port,
+        bridge = %frame.seat.bridge,
         %route,
         octets,
         "dry run: this frame would leave",

@@ -180,7 +180,7 @@ impl Agent {
                     staging,
                 });
             }
-            &Action::Unstage { guest } => self.emitter.remove(guest),
+            &Action::Unstage { guest, .. } => self.emitter.remove(guest),
             Action::Reached { .. }
             | Action::Refused { .. }
             | Action::Finished(_)
