@@ -275,7 +275,8 @@ impl Driver {
         let awaited = self.parts.engine.awaits(guest, generation);
         match stage {
             // Ordered only while the guest is awaited, so that the order to settle comes after.
-            Stage::Resolved(prepared) if awaited => {
+            Stage::Resolved(mut prepared) if awaited => {
+                self.parts.emitter.locate(&mut prepared);
                 let written = self.parts.ledger.record(guest, prepared.leftovers());
                 self.stagings
                     .spawn(async move { Stage::Recorded(prepared, written.await) });

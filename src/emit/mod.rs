@@ -121,6 +121,14 @@ impl Emitter {
         self.guests.insert(prepared.guest, prepared);
     }
 
+    /// Looks where each frame's bridge has its address, and notes those behind an uplink.
+    pub fn locate(&mut self, prepared: &mut Prepared) {
+        for (staged, frame) in prepared.staging.frames.iter_mut().zip(&mut prepared.frames) {
+            let port = self.transmitter.whereabouts(frame);
+            staged.behind_uplink = port.is_some_and(|port| frame.uplink_ports.contains(&port));
+        }
+    }
+
     /// Forgets a guest's frames.
     pub fn remove(&mut self, guest: GuestId) {
         self.guests.remove(&guest);

@@ -47,6 +47,8 @@ pub(super) struct Frame {
     pub(super) seat: Seat,
     /// As in [`StagedFrame::uplinks`].
     pub(super) uplinks: Vec<Ifindex>,
+    /// The bridge's own ports that lead there.
+    pub(super) uplink_ports: Vec<Ifindex>,
     pub(super) learns: bool,
     pub(super) route: Route,
     /// The frame as the guest would send it.

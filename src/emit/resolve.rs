@@ -188,6 +188,7 @@ impl<'a> Host<'a> {
                 life: 0,
             },
             uplinks: self.bottoms(site.uplinks),
+            uplink_ports: site.uplinks.iter().map(|link| link.state.ifindex).collect(),
             learns: site.port.learns,
             route: match self.route {
                 Route::EntryAndBridge => Route::EntryAndBridge,

@@ -8,7 +8,7 @@ use super::fault;
 use super::prepared::Frame;
 use super::route::{Route, RouteChoice};
 use crate::engine::Round;
-use crate::model::SendFault;
+use crate::model::{Ifindex, SendFault};
 use crate::sys::bpf::Injector;
 use crate::sys::packet::PacketSocket;
 
@@ -87,6 +87,11 @@ impl Transmitter {
 
     pub(super) const fn set_dry_run(&mut self, dry_run: bool) {
         self.dry_run = dry_run;
+    }
+
+    /// The port behind which the frame's bridge has its address.
+    pub(super) fn whereabouts(&mut self, frame: &mut Frame) -> Option<Ifindex> {
+        self.entries.whereabouts(&mut frame.entry)
     }
 
     /// Sends one frame. Allocates nothing, but in a dry run, which writes a log line instead.
