@@ -154,7 +154,9 @@ fn a_tap_that_comes_back_is_announced_and_not_before() {
     };
     world.device = Some(ifindex(777));
     world.event(Event::Link(back));
+    world.wait(40);
     assert_eq!(world.sent.len(), 1);
+    assert_eq!(world.sent[0].ticket.round, Round::Scheduled(2));
 }
 
 #[test]
