@@ -1,5 +1,9 @@
-//! The only loop: owns the engine, feeds it and does what it says.
+//! The only loop: waits for whatever comes, feeds the [`HotPath`] and does what else follows.
+//!
+//! libvirt's events reach the hot path within libvirt's callbacks, in [`Listener::dispatch`].
 
+use std::cell::{RefCell, RefMut};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,14 +11,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::hot_path::HotPath;
 use super::narrate::narrate;
 use super::notify::Notifier;
 use super::plan_report;
-use super::record::Recorder;
 use crate::control::Request;
-use crate::emit::{Emitter, Prepared, Stager};
-use crate::engine::{Action, Engine, Event, Policy, Queue, Snapshot};
-use crate::listen::libvirt::Listener;
+use crate::emit::{Prepared, Stager};
+use crate::engine::{Action, Event, Policy, Queue, Snapshot};
+use crate::listen::libvirt::{Hear, Listener};
 use crate::metrics::Metrics;
 use crate::model::Instant;
 use crate::observe::links::Links;
@@ -48,10 +52,8 @@ pub(super) enum Order {
 /// Everything the loop needs.
 #[derive(Debug)]
 pub(super) struct Parts {
-    /// What decides.
-    pub(super) engine: Engine,
-    /// What sends.
-    pub(super) emitter: Emitter,
+    /// What decides and sends.
+    pub(super) hot: Rc<RefCell<HotPath>>,
     /// What resolves.
     pub(super) stager: Stager,
     /// What hears libvirt.
@@ -60,8 +62,6 @@ pub(super) struct Parts {
     pub(super) links: Links,
     /// What counts.
     pub(super) metrics: Arc<Metrics>,
-    /// What writes everything down, if anything does.
-    pub(super) recorder: Option<Recorder>,
     /// Where pictures go.
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
     /// Where requests come from.
@@ -86,7 +86,9 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(parts: Parts, timer: Timer) -> Self {
+    pub(super) fn new(mut parts: Parts, timer: Timer) -> Self {
+        let hearer = Rc::clone(&parts.hot) as Rc<RefCell<dyn Hear>>;
+        parts.listener.hear_by(&hearer);
         Self {
             parts,
             timer,
@@ -109,7 +111,7 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = self.parts.listener.ready() => self.parts.listener.dispatch(),
-                () = self.timer.until(deadline) => self.timeout(),
+                () = self.timer.until(deadline) => self.hot().timeout(),
                 event = self.parts.links.next() => self.link(event),
                 Some(Ok(prepared)) = self.stagings.join_next() => self.staged(prepared),
                 Some(order) = self.parts.orders.recv() => self.order(order),
@@ -119,7 +121,7 @@ impl Driver {
             while let Some(event) = self.parts.listener.next_event() {
                 self.handle(event);
             }
-            self.act();
+            self.follow();
             self.publish_if_due();
         }
         self.publish();
@@ -128,11 +130,15 @@ impl Driver {
 
     fn is_over(&self) -> bool {
         self.stop_by
-            .is_some_and(|by| self.parts.engine.first_frames_waiting() == 0 || by <= clock::now())
+            .is_some_and(|by| self.hot().engine().first_frames_waiting() == 0 || by <= clock::now())
+    }
+
+    fn hot(&self) -> RefMut<'_, HotPath> {
+        self.parts.hot.borrow_mut()
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let engine = self.parts.engine.poll_timeout();
+        let engine = self.hot().poll_timeout();
         [engine, self.publish_at, self.stop_by]
             .into_iter()
             .flatten()
@@ -147,59 +153,31 @@ impl Driver {
                 ..
             }
         );
-        let now = clock::now();
-        if let Some(recorder) = &mut self.parts.recorder {
-            recorder.event(now, event.clone());
-        }
-        self.parts.engine.handle_event(now, event);
-        self.act();
-        self.touch();
+        self.hot().handle(event);
+        self.follow();
         // What was lost cannot be known, so libvirt is read again.
         if lost_events {
             self.relist = !self.parts.listener.request_list();
         }
     }
 
-    fn timeout(&mut self) {
-        let now = clock::now();
-        // The timer also wakes for snapshots.
-        if self.parts.engine.poll_timeout().is_some_and(|at| at <= now) {
-            if let Some(recorder) = &mut self.parts.recorder {
-                recorder.timeout(now);
-            }
-            self.parts.engine.handle_timeout(now);
+    /// Carries out what the engine wants beyond sending.
+    fn follow(&mut self) {
+        if self.hot().take_changed() {
             self.touch();
         }
-    }
-
-    fn act(&mut self) {
-        while let Some(action) = self.parts.engine.poll_action() {
-            if let Action::Send(ticket) = action {
-                let outcome = self.parts.emitter.fire(&ticket, clock::now());
-                let returned = clock::now();
-                let sent = Event::Sent {
-                    ticket,
-                    returned,
-                    outcome,
-                };
-                if let Some(recorder) = &mut self.parts.recorder {
-                    recorder.action(returned, Action::Send(ticket));
-                    recorder.event(returned, sent.clone());
-                }
-                self.parts.engine.handle_event(returned, sent);
-            } else {
-                self.carry_out(action);
-            }
+        loop {
+            let next = self.hot().next_action();
+            let Some(action) = next else {
+                return;
+            };
+            self.carry_out(action);
         }
     }
 
-    /// Everything but sending.
     fn carry_out(&mut self, action: Action) {
         self.parts.metrics.apply(&action);
         narrate(&action);
-        if let Some(recorder) = &mut self.parts.recorder {
-            recorder.action(clock::now(), action.clone());
-        }
         match action {
             Action::Describe { guest, generation } => {
                 self.check_clock();
@@ -214,8 +192,8 @@ impl Driver {
                 self.stagings
                     .spawn(async move { stager.stage(guest, generation, &plan).await });
             }
-            Action::Unstage { guest } => self.parts.emitter.remove(guest),
             Action::Send(_)
+            | Action::Unstage { .. }
             | Action::Reached { .. }
             | Action::Refused { .. }
             | Action::Finished(_)
@@ -225,26 +203,19 @@ impl Driver {
     }
 
     fn link(&mut self, event: Event) {
-        if let Event::Link(link) = &event {
-            self.parts.emitter.observe(link);
-        }
-        self.handle(event);
+        self.hot().link(event);
+        self.follow();
     }
 
     fn staged(&mut self, prepared: Prepared) {
-        let event = Event::Staged {
-            guest: prepared.guest,
-            generation: prepared.generation,
-            staging: prepared.staging.clone(),
-        };
-        self.parts.emitter.insert(prepared);
-        self.handle(event);
+        self.hot().staged(prepared);
+        self.follow();
     }
 
     fn order(&mut self, order: Order) {
         match order {
             Order::Reload { policy, dry_run } => {
-                self.parts.emitter.set_dry_run(dry_run);
+                self.hot().set_dry_run(dry_run);
                 self.handle(Event::Policy(policy));
             }
             Order::Stop => self.stop_by = Some(clock::now() + LAST_FRAMES),
@@ -257,7 +228,7 @@ impl Driver {
                 let (found, answer) = tokio::sync::oneshot::channel();
                 self.parts.listener.find(&guest, found);
                 let stager = self.parts.stager.clone();
-                let policy = self.parts.engine.policy().clone();
+                let policy = self.hot().engine().policy().clone();
                 // As many at a time as the control socket has callers and libvirt's worker takes.
                 tokio::spawn(async move {
                     let report = plan_report::report(answer, &policy, &stager).await;
@@ -295,15 +266,14 @@ impl Driver {
         if self.relist {
             self.relist = !self.parts.listener.request_list();
         }
-        if let Some(dropped) = self.parts.recorder.as_mut().map(Recorder::take_dropped)
-            && dropped > 0
-        {
+        let dropped = self.hot().take_unrecorded();
+        if dropped > 0 {
             self.handle(Event::Dropped {
                 queue: Queue::Record,
                 count: dropped,
             });
         }
-        let snapshot = Arc::new(self.parts.engine.snapshot());
+        let snapshot = Arc::new(self.hot().engine().snapshot());
         self.parts.metrics.observe(&snapshot);
         let status = status(&snapshot);
         if status != self.status {

@@ -13,6 +13,7 @@
 
 mod arguments;
 mod driver;
+mod hot_path;
 mod lock;
 mod logging;
 mod narrate;
@@ -22,6 +23,7 @@ mod record;
 mod run;
 mod run_error;
 
+pub use hot_path::HotPath;
 pub use lock::LockError;
 pub use record::StartRecordError;
 pub use run::main;

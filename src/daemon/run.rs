@@ -1,7 +1,9 @@
 //! From arguments to a running agent and back.
 
+use std::cell::RefCell;
 use std::io;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -14,6 +16,7 @@ use tracing::{error, info, warn};
 
 use super::arguments::Arguments;
 use super::driver::{Driver, Order, Parts};
+use super::hot_path::HotPath;
 use super::lock::Lock;
 use super::logging;
 use super::notify::Notifier;
@@ -291,14 +294,16 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     let links = Links::open().map_err(RunError::Links)?;
     let listener = Listener::start(seed.listen)?;
     let timer = Timer::new().map_err(RunError::Runtime)?;
+    let mut hot = HotPath::new(seed.engine, emitter);
+    if let Some(recorder) = seed.recorder {
+        hot.record(recorder);
+    }
     let parts = Parts {
-        engine: seed.engine,
-        emitter,
+        hot: Rc::new(RefCell::new(hot)),
         stager,
         listener,
         links,
         metrics: seed.metrics,
-        recorder: seed.recorder,
         snapshots: seed.snapshots,
         requests: seed.requests,
         orders: seed.orders,
