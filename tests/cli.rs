@@ -191,6 +191,9 @@ fn usage_is_64_and_says_what_is_wrong() {
         "multicast",
     );
     refused(&["frame", "unarp", "192.0.2.7"], "--source");
+    refused(&["pause", "--for", "hour"], "such as 1h");
+    refused(&["pause", "--for", "31d"], "30days");
+    refused(&["pause", "1h"], "1h");
 }
 
 #[test]
@@ -275,6 +278,9 @@ fn questions_without_an_agent_are_unavailable_in_words() {
         &["guests", "--json"],
         &["history"],
         &["plan", "web"],
+        &["pause"],
+        &["pause", "--for", "1h", "--json"],
+        &["resume"],
     ] {
         ask(&missing, command);
         ask(&dead, command);

@@ -355,6 +355,11 @@ fn the_unit_grants_three_capabilities_and_five_families() {
     );
     assert_eq!(values("Type"), ["notify"]);
     assert_eq!(
+        values("RuntimeDirectoryPreserve"),
+        ["restart"],
+        "a pause outlasts a restart"
+    );
+    assert_eq!(
         values("Requires"),
         Vec::<&str>::new(),
         "libvirt may restart"

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use super::brakes::BrakesText;
 use super::failure::Failure;
 use super::guests::GuestsText;
 use super::history::HistoryText;
 use super::plan_text::PlanText;
 use super::status::StatusText;
 use super::{clock, output};
-use crate::control::Status;
 use crate::control::client::{CallError, Client};
-use crate::control::dbus::AgentFault;
+use crate::control::{AgentFault, BrakesStatus, Status};
 use crate::engine::{GuestView, Outline, Record, StagedNic};
 
 /// A question waits for nothing on the network; after this the agent is stuck.
@@ -51,6 +51,32 @@ pub(super) fn plan(socket: &Path, guest: &str, json: bool) -> Result<(), Failure
     })
 }
 
+/// Has nothing sent, for a time or until [`resume`].
+pub(super) fn pause(socket: &Path, length: Option<Duration>, json: bool) -> Result<(), Failure> {
+    let seconds = length.map_or(0, |length| length.as_secs());
+    let answer = ask(socket, async |agent| agent.pause(seconds).await)?;
+    show(&answer, json, |brakes: &BrakesStatus| {
+        BrakesText(brakes, clock::now()).to_string()
+    })
+}
+
+/// Ends that and safe mode; a failure where nothing is sent all the same, by order of the file.
+pub(super) fn resume(socket: &Path, json: bool) -> Result<(), Failure> {
+    let answer = ask(socket, async |agent| agent.resume().await)?;
+    show(&answer, json, |brakes: &BrakesStatus| {
+        if *brakes == BrakesStatus::default() {
+            "resumed; what was withheld is not sent later\n".to_owned()
+        } else {
+            BrakesText(brakes, clock::now()).to_string()
+        }
+    })?;
+    let brakes: BrakesStatus = serde_json::from_str(&answer).map_err(Failure::Answer)?;
+    match brakes.file {
+        Some(file) if brakes.paused => Err(Failure::StillPaused(file)),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Connects, asks one question and gives the answer, which is JSON.
 fn ask(
     socket: &Path,
@@ -63,9 +89,10 @@ fn ask(
         .map_err(Failure::Runtime)?;
     runtime.block_on(patiently(async {
         let agent = Client::connect(socket).await.map_err(Failure::Connect)?;
-        question(&agent).await.map_err(|refusal| match refusal {
+        question(&agent).await.map_err(|error| match error {
             CallError::Refused(AgentFault::UnknownGuest(text)) => Failure::UnknownGuest(text),
-            other => Failure::Call(other),
+            CallError::Refused(AgentFault::NotKept(text)) => Failure::NotKept(text),
+            error @ (CallError::Refused(_) | CallError::Lost(_)) => Failure::Call(error),
         })
     }))
 }

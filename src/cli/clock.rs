@@ -41,6 +41,20 @@ impl fmt::Display for Age {
     }
 }
 
+/// How much time is left until a moment, to the two coarsest units.
+pub(super) struct Left {
+    pub(super) until: Timestamp,
+    pub(super) now: Timestamp,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.until.as_nanos().saturating_sub(self.now.as_nanos());
+        let nanos = u64::try_from(nanos).unwrap_or(0);
+        write!(f, "{} left", coarse(Duration::from_nanos(nanos)))
+    }
+}
+
 /// A long duration, to its two coarsest units.
 pub(super) fn coarse(duration: Duration) -> String {
     let whole = humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string();

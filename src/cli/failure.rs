@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::control::client::{CallError, ConnectError};
 use crate::listen::domain_xml::DomainXmlError;
+use crate::model::Escaped;
 
 /// `EX_USAGE`
 pub(super) const USAGE: u8 = 64;
@@ -19,6 +20,8 @@ const UNAVAILABLE: u8 = 69;
 const SOFTWARE: u8 = 70;
 /// `EX_IOERR`
 const IO: u8 = 74;
+/// `EX_TEMPFAIL`
+const NOT_YET: u8 = 75;
 /// `EX_NOPERM`
 const NO_PERMISSION: u8 = 77;
 
@@ -84,6 +87,12 @@ pub(super) enum Failure {
     /// The agent took too long.
     #[error("macmoved did not answer within {} s", .0.as_secs())]
     Silent(Duration),
+    /// It is done, and a restart of the agent will not know.
+    #[error("{}", Escaped(.0))]
+    NotKept(String),
+    /// A file pauses the agent whatever is ordered.
+    #[error("still paused: delete {}", Escaped(.0))]
+    StillPaused(String),
     /// An answer that this version does not understand.
     #[error("macmoved's answer is not understood; are it and macmovectl of the same version?")]
     Answer(#[source] serde_json::Error),
@@ -104,7 +113,8 @@ impl Failure {
             Self::Capture { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 NO_PERMISSION
             }
-            Self::Capture { .. } | Self::Output(_) => IO,
+            Self::Capture { .. } | Self::Output(_) | Self::NotKept(_) => IO,
+            Self::StillPaused(_) => NOT_YET,
             Self::Forbidden { .. } => NO_PERMISSION,
             Self::Absent { .. } | Self::Connect(_) | Self::Call(_) | Self::Silent(_) => UNAVAILABLE,
             Self::Answer(_) | Self::Runtime(_) | Self::Json(_) => SOFTWARE,

@@ -4,6 +4,7 @@
 //! the agent on its control socket. Exit statuses are those of `sysexits.h`.
 
 mod ask;
+mod brakes;
 mod clock;
 mod failure;
 mod frame;
@@ -51,6 +52,8 @@ fn execute(options: &Options) -> Result<(), Failure> {
             (_, Some(file)) => plan::of_file(file, json),
             (guest, None) => ask::plan(&options.socket, guest.as_deref().unwrap_or_default(), json),
         },
+        Command::Pause { length } => ask::pause(&options.socket, *length, json),
+        Command::Resume => ask::resume(&options.socket, json),
         Command::Frame { kind } => frame::show(kind, json),
     }
 }

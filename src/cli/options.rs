@@ -1,9 +1,11 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::control::LONGEST_PAUSE;
 use crate::model::{MacAddr, VlanId};
 use crate::wire::HostIp;
 
@@ -17,7 +19,7 @@ use crate::wire::HostIp;
 )]
 #[command(
     after_help = "Exit status: 0 done, 64 usage, 65 unusable data, 66 no input, \
-    69 macmoved is not there, 70 internal, 74 input or output, 77 not permitted."
+    69 macmoved is not there, 70 internal, 74 input or output, 75 still paused, 77 not permitted."
 )]
 pub(super) struct Options {
     /// Where macmoved listens
@@ -46,6 +48,15 @@ pub(super) enum Command {
     },
     /// What is announced of a guest, and what is not and why
     Plan(PlanOptions),
+    /// Stops every frame at the last point; observing goes on. Outlasts a restart of macmoved, not
+    /// of the host
+    Pause {
+        /// End by itself after this time, such as 1h; 30 days at most
+        #[arg(long = "for", value_name = "TIME", value_parser = length)]
+        length: Option<Duration>,
+    },
+    /// Ends a pause, and safe mode; what was withheld is not sent later
+    Resume,
     /// Builds one frame and explains it octet by octet; sends nothing
     Frame {
         #[command(subcommand)]
@@ -144,3 +155,28 @@ enum VlanError {
 fn vlan(text: &str) -> Result<VlanId, VlanError> {
     Ok(text.parse::<u16>()?.try_into()?)
 }
+
+/// Why a text is no length of a pause.
+#[derive(Debug, thiserror::Error)]
+enum LengthError {
+    #[error("a pause is a time with its unit, such as 1h")]
+    Malformed(#[from] humantime::DurationError),
+    #[error(
+        "a pause has whole seconds, from 1s to {}; without --for it has no end",
+        humantime::format_duration(LONGEST_PAUSE)
+    )]
+    Bounds,
+}
+
+fn length(text: &str) -> Result<Duration, LengthError> {
+    let length = humantime::parse_duration(text)?;
+    let whole = length.subsec_nanos() == 0 && !length.is_zero();
+    if whole && length <= LONGEST_PAUSE {
+        Ok(length)
+    } else {
+        Err(LengthError::Bounds)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use comfy_table::Table;
 
+use super::brakes::BrakesText;
 use super::clock::{Age, Moment, coarse};
 use super::text::table;
 use crate::control::{GuestCounts, Status};
@@ -17,6 +18,7 @@ pub(super) struct StatusText<'a>(pub(super) &'a Status, pub(super) Timestamp);
 impl fmt::Display for StatusText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(status, now) = *self;
+        BrakesText(&status.brakes, now).fmt(f)?;
         for warning in &status.warnings {
             writeln!(f, "WARNING: {}", Escaped(warning))?;
         }
@@ -44,10 +46,15 @@ fn uptime(since: Timestamp, now: Timestamp) -> String {
 }
 
 fn mode(status: &Status) -> &'static str {
-    match (status.dry_run, status.access.as_str()) {
-        (true, _) => "DRY RUN: watches, and sends nothing",
-        (false, "read-only") => "announces; libvirt read-only: hears libvirt's events, not QEMU's",
-        (false, _) => "announces",
+    let brakes = &status.brakes;
+    let silent = brakes.paused || brakes.dry_run;
+    match (silent, brakes.safe_mode, status.access.as_str()) {
+        (true, ..) => "watches, and sends nothing",
+        (false, true, _) => "announces by first frames only",
+        (false, false, "read-only") => {
+            "announces; libvirt read-only: hears libvirt's events, not QEMU's"
+        }
+        (false, false, _) => "announces",
     }
 }
 

@@ -46,10 +46,6 @@ pub(super) fn set_without_effect(
         ),
         ("handoff.hold", now.hold == then.hold),
         ("hook.socket", config.hook_socket == usual.hook_socket),
-        (
-            "state.directory",
-            config.state_directory == usual.state_directory,
-        ),
         ("dbus.enabled", config.dbus_enabled == usual.dbus_enabled),
     ];
     let changed = same

@@ -32,7 +32,7 @@ pub struct Config {
     pub hook_socket: PathBuf,
     /// Where `macmovectl` asks.
     pub control_socket: PathBuf,
-    /// Where changes that must be undone are written down.
+    /// Where what outlasts the process is written down.
     pub state_directory: PathBuf,
     /// What is shown over HTTP, and where.
     pub metrics: Metrics,

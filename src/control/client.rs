@@ -141,6 +141,23 @@ impl Client {
         self.call("Plan", &guest).await
     }
 
+    /// Has the agent send nothing for so many seconds, or until resumed where that is 0; answers
+    /// with [`super::BrakesStatus`] as JSON.
+    ///
+    /// # Errors
+    /// When there is no answer, or it holds only until the agent restarts.
+    pub async fn pause(&self, seconds: u64) -> Result<String, CallError> {
+        self.call("Pause", &seconds).await
+    }
+
+    /// Ends that, and safe mode; answers with [`super::BrakesStatus`] as JSON.
+    ///
+    /// # Errors
+    /// When there is no answer, or it holds only until the agent restarts.
+    pub async fn resume(&self) -> Result<String, CallError> {
+        self.call("Resume", &()).await
+    }
+
     async fn call<B>(&self, method: &str, body: &B) -> Result<String, CallError>
     where
         B: Serialize + DynamicType + Sync,
@@ -157,6 +174,8 @@ impl Client {
             | AgentFault::Unreadable(_)
             | AgentFault::Busy(_)
             | AgentFault::NoAnswer(_)
+            | AgentFault::InvalidArgument(_)
+            | AgentFault::NotKept(_)
             | AgentFault::Internal(_)) => CallError::Refused(fault),
         })
     }

@@ -15,7 +15,10 @@ use tokio::time::{sleep, timeout};
 use zbus::connection::Builder;
 use zbus::{DBusError, Guid, interface};
 
-use super::{ControlSocket, PATH, Request, RequestFault, Status, View};
+use super::{
+    BrakeFault, BrakeOrder, BrakesStatus, ControlSocket, LONGEST_PAUSE, PATH, Request,
+    RequestFault, Status, View,
+};
 
 /// So many callers at a time; one more is turned away at once and told so in the log.
 const CONNECTIONS: usize = 16;
@@ -43,6 +46,10 @@ pub enum AgentFault {
     Busy(String),
     /// The agent did not answer in time or is stopping.
     NoAnswer(String),
+    /// An argument is out of bounds.
+    InvalidArgument(String),
+    /// It is done, and a restart of the agent will not know.
+    NotKept(String),
     /// An answer cannot be written down.
     Internal(String),
 }
@@ -56,6 +63,8 @@ impl std::fmt::Display for AgentFault {
             | Self::Unreadable(text)
             | Self::Busy(text)
             | Self::NoAnswer(text)
+            | Self::InvalidArgument(text)
+            | Self::NotKept(text)
             | Self::Internal(text) => f.write_str(text),
         }
     }
@@ -72,11 +81,21 @@ impl From<RequestFault> for AgentFault {
     }
 }
 
+impl From<BrakeFault> for AgentFault {
+    fn from(fault: BrakeFault) -> Self {
+        let text = fault.to_string();
+        match fault {
+            BrakeFault::PauseNotKept(_) | BrakeFault::ResumeNotKept(_) => Self::NotKept(text),
+        }
+    }
+}
+
 /// The object that every caller meets.
 #[derive(Clone, Debug)]
 struct Agent {
     view: View,
     requests: mpsc::Sender<Request>,
+    orders: mpsc::Sender<BrakeOrder>,
 }
 
 #[interface(name = "org.macmoved.Agent1")]
@@ -100,7 +119,28 @@ impl Agent {
 
     /// What would be announced of a guest, named or by its UUID, as JSON.
     async fn plan(&self, guest: String) -> Result<String, AgentFault> {
-        self.ask(|reply| Request::Plan { guest, reply }).await
+        ask(&self.requests, |reply| Request::Plan { guest, reply }).await
+    }
+
+    /// Sends nothing for so many seconds, 30 days at most, or until resumed where that is 0, in
+    /// place of what an earlier call said. The answer is [`BrakesStatus`] as JSON.
+    async fn pause(&self, seconds: u64) -> Result<String, AgentFault> {
+        let length = (seconds > 0).then_some(Duration::from_secs(seconds));
+        if length.is_some_and(|length| length > LONGEST_PAUSE) {
+            return Err(AgentFault::InvalidArgument(format!(
+                "a pause ends within {} s, or has no end and is 0; found {seconds}",
+                LONGEST_PAUSE.as_secs()
+            )));
+        }
+        ask(&self.orders, |reply| BrakeOrder::Pause { length, reply }).await?;
+        self.brakes()
+    }
+
+    /// Ends that, and safe mode. What a file pauses stays paused. The answer is [`BrakesStatus`] as
+    /// JSON.
+    async fn resume(&self) -> Result<String, AgentFault> {
+        ask(&self.orders, |reply| BrakeOrder::Resume { reply }).await?;
+        self.brakes()
     }
 
     /// The program's version.
@@ -111,26 +151,35 @@ impl Agent {
 }
 
 impl Agent {
-    async fn ask(
-        &self,
-        question: impl FnOnce(oneshot::Sender<Result<String, RequestFault>>) -> Request,
-    ) -> Result<String, AgentFault> {
-        let (reply, answer) = oneshot::channel();
-        self.requests
-            .try_send(question(reply))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => {
-                    AgentFault::Busy("too many questions wait for the agent; ask again".to_owned())
-                }
-                mpsc::error::TrySendError::Closed(_) => stopping(),
-            })?;
-        match timeout(ANSWER, answer).await {
-            Ok(Ok(answer)) => Ok(answer?),
-            Ok(Err(_)) => Err(stopping()),
-            Err(_) => Err(AgentFault::NoAnswer(
-                "the agent did not answer in time".to_owned(),
-            )),
-        }
+    fn brakes(&self) -> Result<String, AgentFault> {
+        let dry_run = self.view.facts().dry_run;
+        json(&BrakesStatus::of(&self.view.brakes(), dry_run))
+    }
+}
+
+/// Puts a question into its queue and waits for the answer.
+async fn ask<Q, A, F>(
+    queue: &mpsc::Sender<Q>,
+    question: impl FnOnce(oneshot::Sender<Result<A, F>>) -> Q,
+) -> Result<A, AgentFault>
+where
+    AgentFault: From<F>,
+{
+    let (reply, answer) = oneshot::channel();
+    queue
+        .try_send(question(reply))
+        .map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                AgentFault::Busy("too many questions wait for the agent; ask again".to_owned())
+            }
+            mpsc::error::TrySendError::Closed(_) => stopping(),
+        })?;
+    match timeout(ANSWER, answer).await {
+        Ok(Ok(answer)) => Ok(answer?),
+        Ok(Err(_)) => Err(stopping()),
+        Err(_) => Err(AgentFault::NoAnswer(
+            "the agent did not answer in time".to_owned(),
+        )),
     }
 }
 
@@ -142,14 +191,20 @@ fn json(value: &impl Serialize) -> Result<String, AgentFault> {
     serde_json::to_string(value).map_err(|error| AgentFault::Internal(error.to_string()))
 }
 
-/// Answers on `socket`; questions for the driver go into `requests`.
+/// Answers on `socket`; questions for the driver go into `requests`, those for the brakes into
+/// `orders`.
 pub async fn serve(
     socket: ControlSocket,
     view: View,
     requests: mpsc::Sender<Request>,
+    orders: mpsc::Sender<BrakeOrder>,
 ) -> Infallible {
     let guid = Guid::generate();
-    let agent = Agent { view, requests };
+    let agent = Agent {
+        view,
+        requests,
+        orders,
+    };
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     // Dropped with this future, and its connections with it.
     let mut connections = JoinSet::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Facts, View};
+use super::{Brakes, Facts, View};
 use crate::engine::{GuestPhase, GuestView, LibvirtView, Measured, Record, Snapshot};
 use crate::metrics::Metrics;
 use crate::model::{GuestId, GuestName, Mode, Outcome, Side, Timestamp};
@@ -12,6 +12,7 @@ use crate::model::{GuestId, GuestName, Mode, Outcome, Side, Timestamp};
 pub(super) struct Holder {
     pub(super) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(super) facts: watch::Sender<Arc<Facts>>,
+    pub(super) brakes: watch::Sender<Brakes>,
     pub(super) view: View,
 }
 
@@ -25,14 +26,17 @@ pub(super) fn holder(snapshot: Snapshot) -> Holder {
     };
     let (snapshot, snapshots) = watch::channel(Arc::new(snapshot));
     let (facts, all_facts) = watch::channel(Arc::new(facts));
+    let (brakes, all_brakes) = watch::channel(Brakes::default());
     let view = View {
         snapshot: snapshots,
         facts: all_facts,
+        brakes: all_brakes,
         metrics: Arc::new(Metrics::new("1.2.3").unwrap()),
     };
     Holder {
         snapshot,
         facts,
+        brakes,
         view,
     }
 }

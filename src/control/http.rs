@@ -124,6 +124,9 @@ fn answer<B>(request: &Request<B>, view: &View) -> Response<Full<Bytes>> {
 
 fn metrics(view: &View) -> Response<Full<Bytes>> {
     view.metrics.observe(&view.snapshot());
+    let brakes = view.brakes();
+    view.metrics
+        .observe_brakes(brakes.pause.is_some(), brakes.safe_mode);
     match view.metrics.render() {
         Ok(text) => plain(StatusCode::OK, METRICS, text),
         Err(error) => {

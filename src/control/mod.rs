@@ -3,23 +3,30 @@
 //! ```text
 //!  watch<Snapshot> --+             +--> http    anyone who reaches the port: metrics and health
 //!  watch<Facts> -----+--> View ----+
-//!  Metrics ----------+             +--> dbus    root: status, guests, history, plan
+//!  watch<Brakes> ----+             |
+//!  Metrics ----------+             +--> dbus    root: status, guests, history, plan, pause, resume
 //!                                        |
 //!  driver <---- mpsc<Request> -----------+
+//!  brakes <---- mpsc<BrakeOrder> --------+
 //! ```
 //!
 //! Reading never waits for the driver and cannot hold it up. Whatever needs the driver is a
-//! [`Request`] in a bounded queue.
+//! [`Request`] in a bounded queue. The brakes have a queue of their own, so that they work while
+//! the driver is busy.
 
 pub mod client;
 pub mod dbus;
 pub mod http;
 
+mod brakes;
 mod request;
 mod socket;
 mod status;
 mod view;
 
+pub use brakes::{
+    BRAKE_ORDERS, BrakeFault, BrakeOrder, Brakes, BrakesStatus, LONGEST_PAUSE, Pause, PausedBy,
+};
 pub use dbus::AgentFault;
 pub use request::{REQUESTS, Request, RequestFault};
 pub use socket::{BindControlSocketError, ControlSocket};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::View;
+use super::{BrakesStatus, View};
 use crate::engine::{GuestPhase, GuestView, LibvirtView, Queue};
 use crate::model::{Mode, Outcome, SendFault, Side, Timestamp};
 
@@ -13,8 +13,8 @@ pub struct Status {
     pub version: String,
     /// When it started, as nanoseconds since the Unix epoch.
     pub since_ns: Timestamp,
-    /// Whether it sends and changes nothing.
-    pub dry_run: bool,
+    /// What keeps frames from leaving.
+    pub brakes: BrakesStatus,
     /// How much of libvirt it uses.
     pub access: String,
     /// The connection to libvirt.
@@ -108,7 +108,7 @@ impl Status {
         Self {
             version: facts.version.clone(),
             since_ns: facts.since,
-            dry_run: facts.dry_run,
+            brakes: BrakesStatus::of(&view.brakes(), facts.dry_run),
             access: facts.access.clone(),
             libvirt: snapshot.libvirt,
             guests: GuestCounts::of(&snapshot.guests),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::Brakes;
 use crate::engine::Snapshot;
 use crate::metrics::Metrics;
 use crate::model::Timestamp;
@@ -15,6 +16,8 @@ pub struct View {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// What the shell around it holds.
     pub facts: watch::Receiver<Arc<Facts>>,
+    /// What keeps frames from leaving.
+    pub brakes: watch::Receiver<Brakes>,
     /// Counters since the start.
     pub metrics: Arc<Metrics>,
 }
@@ -43,6 +46,11 @@ impl View {
     /// What the shell holds at this moment.
     pub(super) fn facts(&self) -> Arc<Facts> {
         Arc::clone(&self.facts.borrow())
+    }
+
+    /// What keeps frames from leaving at this moment.
+    pub(super) fn brakes(&self) -> Brakes {
+        self.brakes.borrow().clone()
     }
 
     /// Why the agent does not do its work yet; none when it does.

@@ -11,7 +11,8 @@ use crate::emit::RouteChoice;
 #[derive(Debug, Parser)]
 #[command(name = "macmoved", version, about, max_term_width = 100)]
 pub(super) struct Arguments {
-    /// Configuration file [default: /etc/macmoved/macmoved.toml, if it is there]
+    /// Configuration file; a file `paused` beside it pauses the agent [default:
+    /// /etc/macmoved/macmoved.toml, if it is there]
     #[arg(long, value_name = "FILE", env = "MACMOVED_CONFIG")]
     pub(super) config: Option<PathBuf>,
     /// Read the configuration, say what is wrong with it, and end

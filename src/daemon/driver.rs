@@ -15,12 +15,13 @@ use super::hot_path::HotPath;
 use super::narrate::narrate;
 use super::notify::Notifier;
 use super::plan_report;
-use crate::control::Request;
-use crate::emit::{Prepared, Stager};
+use super::status_line::status_line;
+use crate::control::{Brakes, Request};
+use crate::emit::{Ledger, Prepared, Stager};
 use crate::engine::{Action, Event, Policy, Queue, Snapshot};
 use crate::listen::libvirt::{Hear, Listener};
 use crate::metrics::Metrics;
-use crate::model::Instant;
+use crate::model::{Instant, LinkName};
 use crate::observe::links::Links;
 use crate::sys::clock;
 use crate::sys::timer::Timer;
@@ -44,6 +45,8 @@ pub(super) enum Order {
         policy: Box<Policy>,
         /// Whether frames are logged instead of sent.
         dry_run: bool,
+        /// `[network] uplinks`.
+        uplinks: Vec<LinkName>,
     },
     /// Finish first frames and end.
     Stop,
@@ -56,6 +59,8 @@ pub(super) struct Parts {
     pub(super) hot: Rc<RefCell<HotPath>>,
     /// What resolves.
     pub(super) stager: Stager,
+    /// What remembers lasting changes.
+    pub(super) ledger: Ledger,
     /// What hears libvirt.
     pub(super) listener: Listener,
     /// What hears the kernel.
@@ -64,6 +69,8 @@ pub(super) struct Parts {
     pub(super) metrics: Arc<Metrics>,
     /// Where pictures go.
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
+    /// Where the brakes are shown: the emitter says whether it is in safe mode.
+    pub(super) brakes: watch::Sender<Brakes>,
     /// Where requests come from.
     pub(super) requests: mpsc::Receiver<Request>,
     /// Where orders come from.
@@ -72,13 +79,22 @@ pub(super) struct Parts {
     pub(super) notifier: Notifier,
 }
 
+/// How far a staging is.
+enum Stage {
+    /// Everything is resolved and built.
+    Resolved(Prepared),
+    /// And what it may leave behind is written down, or `false`.
+    Recorded(Prepared, bool),
+}
+
 pub(super) struct Driver {
     parts: Parts,
     timer: Timer,
-    stagings: JoinSet<Prepared>,
+    stagings: JoinSet<Stage>,
     /// When the next snapshot is due; none while nothing changed.
     publish_at: Option<Instant>,
     offset: i64,
+    brakes: watch::Receiver<Brakes>,
     status: String,
     stop_by: Option<Instant>,
     /// libvirt is to be read again and had no room for the question.
@@ -90,6 +106,7 @@ impl Driver {
         let hearer = Rc::clone(&parts.hot) as Rc<RefCell<dyn Hear>>;
         parts.listener.hear_by(&hearer);
         Self {
+            brakes: parts.brakes.subscribe(),
             parts,
             timer,
             stagings: JoinSet::new(),
@@ -113,9 +130,11 @@ impl Driver {
                 () = self.parts.listener.ready() => self.parts.listener.dispatch(),
                 () = self.timer.until(deadline) => self.hot().timeout(),
                 event = self.parts.links.next() => self.link(event),
-                Some(Ok(prepared)) = self.stagings.join_next() => self.staged(prepared),
+                Some(Ok(stage)) = self.stagings.join_next() => self.staged(stage),
                 Some(order) = self.parts.orders.recv() => self.order(order),
                 Some(request) = self.parts.requests.recv() => self.request(request),
+                event = self.parts.ledger.next() => self.handle(event),
+                Ok(()) = self.brakes.changed() => self.touch(),
                 () = tick(watchdog.as_mut()) => self.parts.notifier.watchdog(),
             }
             while let Some(event) = self.parts.listener.next_event() {
@@ -124,7 +143,9 @@ impl Driver {
             self.follow();
             self.publish_if_due();
         }
+        self.handle(Event::Ending);
         self.publish();
+        self.parts.ledger.close().await;
         self.parts.listener.stop();
     }
 
@@ -138,7 +159,7 @@ impl Driver {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let engine = self.hot().poll_timeout();
+        let engine = self.hot().engine().poll_timeout();
         [engine, self.publish_at, self.stop_by]
             .into_iter()
             .flatten()
@@ -153,8 +174,16 @@ impl Driver {
                 ..
             }
         );
+        let listed = if let Event::Listed { guests } = &event {
+            Some(guests.clone())
+        } else {
+            None
+        };
         self.hot().handle(event);
         self.follow();
+        if let Some(guests) = listed {
+            self.parts.ledger.listed(&guests);
+        }
         // What was lost cannot be known, so libvirt is read again.
         if lost_events {
             self.relist = !self.parts.listener.request_list();
@@ -189,11 +218,12 @@ impl Driver {
                 plan,
             } => {
                 let stager = self.parts.stager.clone();
-                self.stagings
-                    .spawn(async move { stager.stage(guest, generation, &plan).await });
+                self.stagings.spawn(async move {
+                    Stage::Resolved(stager.stage(guest, generation, &plan).await)
+                });
             }
+            Action::Unstage { guest, stays } => self.parts.ledger.settle(guest, stays),
             Action::Send(_)
-            | Action::Unstage { .. }
             | Action::Reached { .. }
             | Action::Refused { .. }
             | Action::Finished(_)
@@ -207,15 +237,49 @@ impl Driver {
         self.follow();
     }
 
-    fn staged(&mut self, prepared: Prepared) {
-        self.hot().staged(prepared);
-        self.follow();
+    fn staged(&mut self, stage: Stage) {
+        let (Stage::Resolved(prepared) | Stage::Recorded(prepared, _)) = &stage;
+        let (guest, generation) = (prepared.guest, prepared.generation);
+        let awaited = self.hot().engine().awaits(guest, generation);
+        match stage {
+            // Ordered only while the guest is awaited, so that the order to settle comes after.
+            Stage::Resolved(mut prepared) if awaited => {
+                self.hot().emitter().locate(&mut prepared);
+                let written = self.parts.ledger.record(guest, prepared.leftovers());
+                self.stagings
+                    .spawn(async move { Stage::Recorded(prepared, written.await) });
+            }
+            Stage::Recorded(prepared, written) if awaited => {
+                if !written {
+                    let (undone, faults) = (0, 1);
+                    self.handle(Event::Ledger { undone, faults });
+                }
+                self.hot().staged(prepared);
+                self.follow();
+            }
+            // The engine counts an answer that comes too late.
+            Stage::Resolved(prepared) | Stage::Recorded(prepared, _) => {
+                let staging = prepared.staging;
+                self.handle(Event::Staged {
+                    guest,
+                    generation,
+                    staging,
+                });
+            }
+        }
     }
 
     fn order(&mut self, order: Order) {
         match order {
-            Order::Reload { policy, dry_run } => {
-                self.hot().set_dry_run(dry_run);
+            Order::Reload {
+                policy,
+                dry_run,
+                uplinks,
+            } => {
+                self.hot().emitter().set_dry_run(dry_run);
+                self.parts.ledger.set_dry_run(dry_run);
+                self.hot().emitter().set_uplinks(uplinks.clone());
+                self.parts.stager.set_uplinks(uplinks);
                 self.handle(Event::Policy(policy));
             }
             Order::Stop => self.stop_by = Some(clock::now() + LAST_FRAMES),
@@ -275,23 +339,19 @@ impl Driver {
         }
         let snapshot = Arc::new(self.hot().engine().snapshot());
         self.parts.metrics.observe(&snapshot);
-        let status = status(&snapshot);
+        let mut hot = self.parts.hot.borrow_mut();
+        let brake = hot.emitter().brake();
+        self.parts.brakes.send_if_modified(|shown| {
+            // Read while nobody else can write, so that the last to write is right.
+            let now = brake.safe_mode();
+            std::mem::replace(&mut shown.safe_mode, now) != now
+        });
+        let status = status_line(brake, &snapshot);
         if status != self.status {
             self.parts.notifier.status(&status);
             self.status = status;
         }
         self.parts.snapshots.send_replace(snapshot);
-    }
-}
-
-/// The line that `systemctl status` shows.
-fn status(snapshot: &Snapshot) -> String {
-    let guests = snapshot.guests.len();
-    if snapshot.libvirt.resynced {
-        let ended = snapshot.history.len();
-        format!("connected to libvirt; {guests} guests, {ended} migrations in history")
-    } else {
-        "waiting for libvirt".to_owned()
     }
 }
 

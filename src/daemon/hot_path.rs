@@ -7,7 +7,6 @@ use super::record::Recorder;
 use crate::emit::{Emitter, Prepared};
 use crate::engine::{Action, Engine, Event};
 use crate::listen::libvirt::Hear;
-use crate::model::Instant;
 use crate::sys::clock;
 
 /// Actions that may wait for the driver before an event is left in libvirt's queue: a migration has
@@ -95,17 +94,14 @@ impl HotPath {
         self.rest.pop_front()
     }
 
-    /// When [`HotPath::timeout`] wants to be called next.
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.engine.poll_timeout()
-    }
-
+    /// What decides, to be looked at.
     pub(super) const fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    pub(super) const fn set_dry_run(&mut self, dry_run: bool) {
-        self.emitter.set_dry_run(dry_run);
+    /// What sends, to be set.
+    pub(super) const fn emitter(&mut self) -> &mut Emitter {
+        &mut self.emitter
     }
 
     /// Lines that the recording lost since the last call.
@@ -134,7 +130,7 @@ impl HotPath {
             if let Some(recorder) = &mut self.recorder {
                 recorder.action(clock::now(), action.clone());
             }
-            if let Action::Unstage { guest } = action {
+            if let Action::Unstage { guest, .. } = action {
                 self.emitter.remove(guest);
             }
             self.rest.push_back(action);

@@ -6,6 +6,7 @@
 //!    link notifications ---+--> Engine --> Emitter          HTTP:  /metrics, health
 //!    stager's answers -----+      |                         D-Bus: control.socket
 //!    requests <---- mpsc ---------+---- watch<Snapshot> --->
+//!                              Brake <------ Pauses ------- orders, the file `paused`
 //! ```
 //!
 //! Nothing that may block or take long runs on the driver's thread: libvirt's calls have a worker
@@ -18,10 +19,14 @@ mod lock;
 mod logging;
 mod narrate;
 pub mod notify;
+mod pause_file;
+mod pause_store;
+mod pauses;
 mod plan_report;
 mod record;
 mod run;
 mod run_error;
+mod status_line;
 
 pub use hot_path::HotPath;
 pub use lock::LockError;

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::arguments::Arguments;
@@ -20,11 +22,14 @@ use super::hot_path::HotPath;
 use super::lock::Lock;
 use super::logging;
 use super::notify::Notifier;
+use super::pause_file::PauseFile;
+use super::pause_store::PauseStore;
+use super::pauses::Pauses;
 use super::record::Recorder;
 use super::run_error::{RunError, chain};
-use crate::config::{self, Config, LoadConfigError, Loaded, Sources};
-use crate::control::{self, ControlSocket, Facts, View};
-use crate::emit::{EmitSettings, Emitter};
+use crate::config::{self, Config, ConfigFile, LoadConfigError, Loaded, Sources};
+use crate::control::{self, Brakes, ControlSocket, Facts, View};
+use crate::emit::{Brake, EmitSettings, Emitter, Ledger};
 use crate::engine::{Engine, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
@@ -36,9 +41,9 @@ use crate::sys::timer::Timer;
 /// Orders that wait for the driver: a reload and a stop. A third has to wait for room.
 const ORDERS: usize = 2;
 
-/// How long the driver may take to end after an order to: a second for first frames, and two for
-/// libvirt to let go.
-const END: Duration = Duration::from_secs(4);
+/// How long the driver may take to end after an order to: a second for first frames, one to undo,
+/// and two for libvirt to let go.
+const END: Duration = Duration::from_secs(5);
 
 /// The daemon, from its command line to its exit status.
 #[must_use]
@@ -95,6 +100,10 @@ struct Agent {
     facts: watch::Sender<Arc<Facts>>,
     metrics: Arc<Metrics>,
     notifier: Notifier,
+    /// The settings at the start.
+    started: Config,
+    /// Asks for a look at the pause file.
+    look: Arc<Notify>,
 }
 
 async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
@@ -103,16 +112,16 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     let mut signals = Signals::new().map_err(RunError::Runtime)?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
     metrics.configure(config.dry_run, config.metrics.guest_labels);
-    let http = TcpListener::bind(config.metrics.listen)
-        .await
-        .map_err(|source| RunError::Http {
-            address: config.metrics.listen,
-            source,
-        })?;
+    let http = listen(config.metrics.listen).await?;
     let control = ControlSocket::bind(&config.control_socket).await?;
     let (snapshot_sender, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (facts_sender, facts) = watch::channel(Arc::new(facts(&config, warnings)));
     let (request_sender, requests) = mpsc::channel(control::REQUESTS);
+    // Before anything can send.
+    let (pauses, levers) = Pauses::start(
+        PauseFile::beside(&ConfigFile::new(arguments.config.clone())),
+        PauseStore::within(&config.state_directory),
+    );
     let (orders, order_queue) = mpsc::channel(ORDERS);
     let notifier = Notifier::from_environment();
     let recorder = match &arguments.record {
@@ -120,16 +129,14 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         None => None,
     };
     let seed = Seed {
-        emit: EmitSettings {
-            dry_run: config.dry_run,
-            route: arguments.route.into(),
-            uplinks: config.network_uplinks.clone(),
-        },
+        state: config.state_directory.clone(),
+        emit: emit(arguments, &config, levers.brake),
         listen: Settings::new(&*config.libvirt.uri, access(config.libvirt.access)),
         engine: Engine::new(config.policy.clone()),
         metrics: Arc::clone(&metrics),
         recorder,
         snapshots: snapshot_sender,
+        brakes: levers.shown.clone(),
         requests,
         orders: order_queue,
         notifier,
@@ -138,6 +145,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     let view = View {
         snapshot,
         facts,
+        brakes: levers.shown.subscribe(),
         metrics: Arc::clone(&metrics),
     };
     let agent = Agent {
@@ -146,14 +154,31 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         facts: facts_sender,
         metrics,
         notifier,
+        started: config.clone(),
+        look: levers.look,
     };
     agent.notifier.ready();
     info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
         listen = %config.metrics.listen, dry_run = config.dry_run, "macmoved runs");
     tokio::select! {
         never = control::http::serve(http, view.clone()) => match never {},
-        never = control::dbus::serve(control, view, request_sender) => match never {},
+        never = control::dbus::serve(control, view, request_sender, levers.orders) => match never {},
+        never = pauses.serve() => match never {},
         ended = agent.attend(&mut signals, arguments) => ended,
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| RunError::Http { address, source })
+}
+
+fn emit(arguments: &Arguments, config: &Config, brake: Arc<Brake>) -> EmitSettings {
+    EmitSettings {
+        dry_run: config.dry_run,
+        route: arguments.route.into(),
+        uplinks: config.network_uplinks.clone(),
+        brake,
     }
 }
 
@@ -186,6 +211,7 @@ impl Agent {
 
     async fn reload(&self, arguments: &Arguments) -> Result<(), RunError> {
         self.notifier.reloading();
+        self.look.notify_one();
         match load(arguments) {
             Ok(Loaded { config, warnings }) => {
                 for warning in &warnings {
@@ -194,6 +220,7 @@ impl Agent {
                 self.metrics
                     .configure(config.dry_run, config.metrics.guest_labels);
                 let dry_run = config.dry_run;
+                let kept = kept(&self.started, &config);
                 self.facts.send_modify(|before| {
                     let facts = facts(&config, warnings);
                     *before = Arc::new(Facts {
@@ -204,11 +231,16 @@ impl Agent {
                 let order = Order::Reload {
                     policy: Box::new(config.policy),
                     dry_run,
+                    uplinks: config.network_uplinks,
                 };
                 if self.orders.send(order).await.is_err() {
                     return Err(RunError::DriverGone);
                 }
-                info!("configuration reloaded; sockets, libvirt and uplinks keep to the old one");
+                info!("configuration reloaded");
+                if !kept.is_empty() {
+                    let keys = kept.join(" ");
+                    warn!(keys, "these keep their old values until a restart");
+                }
             }
             Err(refusal) => {
                 error!(
@@ -220,6 +252,31 @@ impl Agent {
         self.notifier.ready();
         Ok(())
     }
+}
+
+/// The settings that differ from those at the start and need another start.
+fn kept(started: &Config, config: &Config) -> Vec<&'static str> {
+    let same = [
+        ("libvirt.uri", started.libvirt.uri == config.libvirt.uri),
+        (
+            "libvirt.access",
+            started.libvirt.access == config.libvirt.access,
+        ),
+        (
+            "control.socket",
+            started.control_socket == config.control_socket,
+        ),
+        (
+            "state.directory",
+            started.state_directory == config.state_directory,
+        ),
+        (
+            "metrics.listen",
+            started.metrics.listen == config.metrics.listen,
+        ),
+    ];
+    let changed = same.into_iter().filter(|(_, same)| !same);
+    changed.map(|(key, _)| key).collect()
 }
 
 struct Signals {
@@ -241,11 +298,13 @@ impl Signals {
 /// What the driver's thread starts from.
 struct Seed {
     emit: EmitSettings,
+    state: PathBuf,
     listen: Settings,
     engine: Engine,
     metrics: Arc<Metrics>,
     recorder: Option<Recorder>,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    brakes: watch::Sender<Brakes>,
     requests: mpsc::Receiver<control::Request>,
     orders: mpsc::Receiver<Order>,
     notifier: Notifier,
@@ -288,6 +347,8 @@ fn report(started: oneshot::Sender<Result<(), RunError>>, failure: RunError) {
 }
 
 fn assemble(seed: Seed) -> Result<Driver, RunError> {
+    let ledger = Ledger::start(seed.state, seed.emit.dry_run, Arc::clone(&seed.emit.brake))
+        .map_err(RunError::Runtime)?;
     let emitter = Emitter::open(seed.emit)?;
     let (stager, netlink) = emitter.stager().map_err(RunError::Stager)?;
     tokio::spawn(netlink);
@@ -301,10 +362,12 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     let parts = Parts {
         hot: Rc::new(RefCell::new(hot)),
         stager,
+        ledger,
         listener,
         links,
         metrics: seed.metrics,
         snapshots: seed.snapshots,
+        brakes: seed.brakes,
         requests: seed.requests,
         orders: seed.orders,
         notifier: seed.notifier,

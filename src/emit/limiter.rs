@@ -1,8 +1,10 @@
 //! The brake below the engine: whatever decides to send, no more than this leaves.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::brake::Brake;
 use crate::engine::Round;
 use crate::model::{FrameKind, Ifindex, Instant, MacAddr, SendFault, VlanId};
 
@@ -31,15 +33,22 @@ pub(super) struct Stream {
 }
 
 /// Counts what left. Reaching a limit switches to safe mode, in which only the first frames of
-/// migrations pass, and those within the limits too; [`Limiter::resume`] leaves it.
+/// migrations pass, and those within the limits too; [`Brake::leave_safe_mode`] leaves it.
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
     streams: BTreeMap<Stream, Window>,
     uplinks: BTreeMap<Ifindex, Window>,
-    safe_mode: bool,
+    brake: Arc<Brake>,
 }
 
 impl Limiter {
+    pub(super) fn new(brake: Arc<Brake>) -> Self {
+        Self {
+            brake,
+            ..Self::default()
+        }
+    }
+
     /// Makes room for a stream and its uplinks, so that nothing has to be made when it is sent.
     pub(super) fn prepare(&mut self, stream: Stream, uplinks: &[Ifindex], now: Instant) {
         if !self.streams.contains_key(&stream) {
@@ -73,7 +82,7 @@ impl Limiter {
         now: Instant,
     ) -> Result<(), SendFault> {
         let first = matches!(round, Round::Early | Round::Scheduled(1));
-        if self.safe_mode && !first {
+        if self.brake.safe_mode() && !first {
             return Err(SendFault::Limited);
         }
         let (Some(said), true) = (
@@ -92,8 +101,7 @@ impl Limiter {
         if has_room {
             return Ok(());
         }
-        if !self.safe_mode {
-            self.safe_mode = true;
+        if self.brake.enter_safe_mode() {
             tracing::error!(
                 mac = %stream.mac,
                 kind = %stream.kind,
@@ -114,16 +122,6 @@ impl Limiter {
                 window.record(now);
             }
         }
-    }
-
-    /// Whether only first frames of migrations leave.
-    pub(super) const fn safe_mode(&self) -> bool {
-        self.safe_mode
-    }
-
-    /// Leaves safe mode. What was counted stays counted.
-    pub(super) const fn resume(&mut self) {
-        self.safe_mode = false;
     }
 }
 

@@ -5,7 +5,7 @@
 //!                                                           |
 //!  Links' notifications --> observe ---------------+    insert
 //!                                                  v        v
-//!  Ticket ------------------> fire: staged? link passes? limiter? --> injection, or
+//!  Ticket ----------> fire: staged? paused? link passes? limiter? --> injection, or
 //!                                                                     entry and bridge device
 //! ```
 //!
@@ -14,8 +14,10 @@
 //! way: the host's own bridge does not learn from it, and with a stale entry there the
 //! announcement attracts frames that are then dropped.
 
+mod brake;
 mod entry;
 mod fault;
+mod ledger;
 mod limiter;
 mod link_table;
 mod prepared;
@@ -28,7 +30,10 @@ mod vlan_table;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
+pub use brake::Brake;
+pub use ledger::{Ledger, Leftover};
 pub use prepared::{Place, Prepared};
 pub use route::{Route, RouteChoice};
 pub use stage::Stager;
@@ -50,6 +55,8 @@ pub struct EmitSettings {
     pub route: RouteChoice,
     /// `[network] uplinks`: takes the place of what is found, where not empty.
     pub uplinks: Vec<LinkName>,
+    /// What holds frames back; the opener keeps a hand on it.
+    pub brake: Arc<Brake>,
 }
 
 /// Sends staged frames, on the driver's thread.
@@ -58,6 +65,7 @@ pub struct Emitter {
     guests: BTreeMap<GuestId, Prepared>,
     links: LinkTable,
     limiter: Limiter,
+    brake: Arc<Brake>,
     transmitter: Transmitter,
     uplinks: Vec<LinkName>,
 }
@@ -74,7 +82,8 @@ impl Emitter {
         Ok(Self {
             guests: BTreeMap::new(),
             links: LinkTable::default(),
-            limiter: Limiter::default(),
+            limiter: Limiter::new(Arc::clone(&settings.brake)),
+            brake: settings.brake,
             transmitter,
             uplinks: settings.uplinks,
         })
@@ -98,7 +107,7 @@ impl Emitter {
     }
 
     /// Holds a guest's frames ready, in place of those of an earlier generation.
-    pub fn insert(&mut self, prepared: Prepared) {
+    pub fn insert(&mut self, mut prepared: Prepared) {
         let now = clock::now();
         for frame in &prepared.frames {
             self.limiter.prepare(frame.stream, &frame.uplinks, now);
@@ -106,7 +115,18 @@ impl Emitter {
         for link in &prepared.links {
             self.links.seed(link);
         }
+        for frame in &mut prepared.frames {
+            frame.seat.life = self.links.life(frame.seat.port);
+        }
         self.guests.insert(prepared.guest, prepared);
+    }
+
+    /// Looks where each frame's bridge has its address, and notes those behind an uplink.
+    pub fn locate(&mut self, prepared: &mut Prepared) {
+        for (staged, frame) in prepared.staging.frames.iter_mut().zip(&mut prepared.frames) {
+            let port = self.transmitter.whereabouts(frame);
+            staged.behind_uplink = port.is_some_and(|port| frame.uplink_ports.contains(&port));
+        }
     }
 
     /// Forgets a guest's frames.
@@ -130,7 +150,7 @@ impl Emitter {
     /// # Errors
     ///
     /// Why it did not leave. The port's state is looked at first, since the kernel says yes to
-    /// frames that it then drops; [`SendFault::Limited`] is the brake's.
+    /// frames that it then drops. [`SendFault::Paused`] and [`SendFault::Limited`] are the brake's.
     pub fn fire(&mut self, ticket: &Ticket, now: Instant) -> Result<(), SendFault> {
         let frame = self
             .guests
@@ -138,7 +158,11 @@ impl Emitter {
             .filter(|prepared| prepared.generation == ticket.generation)
             .and_then(|prepared| prepared.frames.get_mut(usize::from(ticket.frame)))
             .ok_or(SendFault::NotStaged)?;
-        self.links.check(frame.port, frame.bridge)?;
+        // Ahead of the port's state: what waits for a port would leave after the pause.
+        if self.brake.paused() {
+            return Err(SendFault::Paused);
+        }
+        self.links.check(frame.seat)?;
         self.limiter
             .admit(frame.stream, &frame.uplinks, ticket.round, now)?;
         self.transmitter.send(frame, ticket.round)?;
@@ -156,14 +180,9 @@ impl Emitter {
         self.uplinks = uplinks;
     }
 
-    /// Whether a limit was reached, so that only first frames of migrations leave.
+    /// What holds frames back.
     #[must_use]
-    pub const fn safe_mode(&self) -> bool {
-        self.limiter.safe_mode()
-    }
-
-    /// Leaves safe mode.
-    pub const fn resume(&mut self) {
-        self.limiter.resume();
+    pub fn brake(&self) -> &Brake {
+        &self.brake
     }
 }

@@ -152,6 +152,16 @@ pub(super) const STALE_ANSWERS: Definition = counter(
     "Answers that came after the question had been asked anew.",
     &[],
 );
+pub(super) const ENTRIES_UNDONE: Definition = counter(
+    "macmove_forwarding_entries_undone_total",
+    "Forwarding entries that were taken back because their guest did not stay.",
+    &[],
+);
+pub(super) const LEDGER_ERRORS: Definition = counter(
+    "macmove_ledger_errors_total",
+    "Lasting changes that could not be written down or undone.",
+    &[],
+);
 pub(super) const LIBVIRT_CONNECTED: Definition = gauge(
     "macmove_libvirt_connected",
     "1 while a connection to libvirt stands.",
@@ -192,6 +202,16 @@ pub(super) const DRY_RUN: Definition = gauge(
     "1 where nothing is sent or changed.",
     &[],
 );
+pub(super) const PAUSED: Definition = gauge(
+    "macmove_paused",
+    "1 while the operator lets nothing be sent.",
+    &[],
+);
+pub(super) const SAFE_MODE: Definition = gauge(
+    "macmove_safe_mode",
+    "1 since a limit was reached: only first frames of migrations leave until resumed.",
+    &[],
+);
 
 /// Every metric that `/metrics` shows. The last seven are the client library's own.
 pub const CATALOG: &[Definition] = &[
@@ -210,6 +230,8 @@ pub const CATALOG: &[Definition] = &[
     RECONNECTS,
     DROPPED,
     STALE_ANSWERS,
+    ENTRIES_UNDONE,
+    LEDGER_ERRORS,
     LIBVIRT_CONNECTED,
     LIBVIRT_RESYNCED,
     GUESTS,
@@ -218,6 +240,8 @@ pub const CATALOG: &[Definition] = &[
     PHASE_TIMESTAMP,
     BUILD_INFO,
     DRY_RUN,
+    PAUSED,
+    SAFE_MODE,
     counter("process_cpu_seconds_total", "Processor time used.", &[]),
     gauge("process_open_fds", "Open file descriptors.", &[]),
     gauge("process_max_fds", "Most file descriptors allowed.", &[]),

@@ -43,6 +43,8 @@ pub struct Metrics {
     reconnects: IntCounter,
     dropped: BTreeMap<Queue, IntCounter>,
     stale_answers: IntCounter,
+    entries_undone: IntCounter,
+    ledger_errors: IntCounter,
     libvirt_connected: IntGauge,
     libvirt_resynced: IntGauge,
     guests: BTreeMap<GuestPhase, IntGauge>,
@@ -50,6 +52,8 @@ pub struct Metrics {
     waiting_frames: IntGauge,
     phases: Phases,
     dry_run: IntGauge,
+    paused: IntGauge,
+    safe_mode: IntGauge,
     guest_labels: AtomicBool,
 }
 
@@ -106,6 +110,8 @@ impl Metrics {
                 Queue::ALL.iter().map(|&q| (q, [q.label()])),
             )?,
             stale_answers: families.counter(&catalog::STALE_ANSWERS)?,
+            entries_undone: families.counter(&catalog::ENTRIES_UNDONE)?,
+            ledger_errors: families.counter(&catalog::LEDGER_ERRORS)?,
             libvirt_connected: families.gauge(&catalog::LIBVIRT_CONNECTED)?,
             libvirt_resynced: families.gauge(&catalog::LIBVIRT_RESYNCED)?,
             guests: families.gauges(&catalog::GUESTS, GUEST_PHASES.map(|(p, word)| (p, [word])))?,
@@ -113,6 +119,8 @@ impl Metrics {
             waiting_frames: families.gauge(&catalog::WAITING_FRAMES)?,
             phases: Phases::new(families.registry(), &catalog::PHASE_TIMESTAMP)?,
             dry_run: families.gauge(&catalog::DRY_RUN)?,
+            paused: families.gauge(&catalog::PAUSED)?,
+            safe_mode: families.gauge(&catalog::SAFE_MODE)?,
             guest_labels: AtomicBool::new(true),
             registry: families.registry().clone(),
         };
@@ -133,6 +141,12 @@ impl Metrics {
         if !guest_labels {
             self.phases.clear();
         }
+    }
+
+    /// Sets the gauges of the brakes. Only a scrape needs it.
+    pub fn observe_brakes(&self, paused: bool, safe_mode: bool) {
+        self.paused.set(i64::from(paused));
+        self.safe_mode.set(i64::from(safe_mode));
     }
 
     /// Counts what an action says. Takes no lock and allocates nothing.
@@ -171,6 +185,8 @@ impl Metrics {
             Count::Reconnects => Some(&self.reconnects),
             Count::Drops(queue) => self.dropped.get(&queue),
             Count::Stale => Some(&self.stale_answers),
+            Count::EntriesUndone => Some(&self.entries_undone),
+            Count::LedgerFaults => Some(&self.ledger_errors),
         };
         if let Some(counter) = counter {
             counter.inc_by(by);

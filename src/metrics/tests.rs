@@ -19,6 +19,8 @@ fn every_count() -> Vec<Count> {
         Count::StagedLate,
         Count::Reconnects,
         Count::Stale,
+        Count::EntriesUndone,
+        Count::LedgerFaults,
     ];
     counts.extend(FrameKind::ALL.iter().map(|&kind| Count::Frames(kind)));
     counts.extend(SendFault::ALL.iter().map(|&fault| Count::Faults(fault)));
@@ -139,6 +141,7 @@ fn every_declared_metric_is_touched() {
     }
     metrics.observe(&snapshot());
     metrics.configure(true, true);
+    metrics.observe_brakes(true, true);
     let after = series(&metrics);
     for definition in CATALOG
         .iter()
@@ -252,6 +255,20 @@ fn gauges_follow_the_snapshot_up_and_down() {
     }
     metrics.observe(&Snapshot::default());
     assert_eq!(series(&metrics), start);
+}
+
+#[test]
+fn each_brake_has_a_gauge_of_its_own() {
+    let metrics = metrics();
+    let gauges = || {
+        let names = ["macmove_paused", "macmove_safe_mode"];
+        names.map(|name| value(&metrics, name))
+    };
+    assert_eq!(gauges(), ["0", "0"]);
+    metrics.observe_brakes(true, false);
+    assert_eq!(gauges(), ["1", "0"]);
+    metrics.observe_brakes(false, true);
+    assert_eq!(gauges(), ["0", "1"]);
 }
 
 #[test]

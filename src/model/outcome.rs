@@ -140,6 +140,8 @@ pub enum SendFault {
     NotStaged,
     /// The limiter below the engine held the frame back.
     Limited,
+    /// The operator paused the agent.
+    Paused,
     /// An error number that has no word of its own here.
     Other,
 }
@@ -153,5 +155,6 @@ labels!(SendFault:
     Refused => "refused",
     NotStaged => "not_staged",
     Limited => "limited",
+    Paused => "paused",
     Other => "other",
 );

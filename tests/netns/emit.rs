@@ -315,13 +315,13 @@ fn the_limiter_holds_whatever_is_asked() {
             .count();
         assert_eq!(sent, 40);
         assert_eq!(peer.heard_from(MAC).len(), 40);
-        assert!(rig.emitter.safe_mode());
+        assert!(rig.emitter.brake().safe_mode());
         // Staging anew does not loosen it, nor does leaving safe mode.
         let prepared = rig.stage(&plan("vnet1"));
         rig.emitter.insert(prepared);
-        rig.emitter.resume();
+        rig.emitter.brake().leave_safe_mode();
         assert_eq!(rig.fire(Round::Scheduled(1)), Err(SendFault::Limited));
-        assert!(rig.emitter.safe_mode());
+        assert!(rig.emitter.brake().safe_mode());
     });
 }
 
@@ -442,6 +442,32 @@ fn an_injection_that_is_refused_goes_by_the_bridge_device() {
             settle();
             assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-up"));
             assert!(peer_reaches_guest());
+        },
+    );
+}
+
+#[test]
+fn a_guest_behind_an_uplink_is_noticed_where_it_is_staged() {
+    isolated(
+        "emit::a_guest_behind_an_uplink_is_noticed_where_it_is_staged",
+        || {
+            build();
+            let behind_uplink = || {
+                let mut rig = Rig::new(settings(RouteChoice::Injection));
+                let mut prepared = rig.stage(&plan("vnet1"));
+                rig.emitter.locate(&mut prepared);
+                prepared.staging.frames[0].behind_uplink
+            };
+            assert!(!behind_uplink(), "nobody knows the address");
+            guest_talks_at_the_old_host();
+            assert!(behind_uplink(), "the bridge has it behind up0");
+            send(
+                "guest1",
+                &crate::world::probe(MAC, macmoved::model::MacAddr::BROADCAST),
+            );
+            settle();
+            assert_eq!(port_of("br0", MAC).as_deref(), Some("vnet1"));
+            assert!(!behind_uplink(), "the bridge has it on its own port");
         },
     );
 }

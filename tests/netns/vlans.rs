@@ -148,7 +148,7 @@ fn ports_and_bridges_without_vlans_are_read_as_such() {
             rig.follow();
             assert_eq!(rig.fire(Round::Scheduled(1)), Ok(()));
             settle();
-            assert!(!rig.emitter.safe_mode());
+            assert!(!rig.emitter.brake().safe_mode());
             let mut ticket = ticket(Round::Scheduled(1));
             ticket.frame = 64;
             let beyond = rig.emitter.fire(&ticket, clock::now());

@@ -356,5 +356,6 @@ pub(crate) fn settings(route: RouteChoice) -> EmitSettings {
         dry_run: false,
         route,
         uplinks: vec![name("up0")],
+        ..EmitSettings::default()
     }
 }

@@ -3,7 +3,9 @@ use super::*;
 /// The agent's own words in the shape that the control socket has.
 fn status(changes: &[(&str, serde_json::Value)]) -> Status {
     let mut json = serde_json::json!({
-        "version": "0.1.0", "since_ns": 1_700_000_000_000_000_000_i64, "dry_run": false,
+        "version": "0.1.0", "since_ns": 1_700_000_000_000_000_000_i64,
+        "brakes": {"paused": false, "paused_by": null, "until_ns": null, "file": null,
+                   "reason": null, "safe_mode": false, "dry_run": false},
         "access": "full",
         "libvirt": {"connected": true, "resynced": true, "since": 1_700_000_001_000_000_000_i64,
                     "reconnects": 0},
@@ -43,7 +45,6 @@ fn trouble_is_said_in_words() {
     let down = serde_json::json!({"connected": false, "resynced": false,
         "since": 1_700_003_700_000_000_000_i64, "reconnects": 3});
     let text = shown(&[
-        ("dry_run", true.into()),
         ("libvirt", down),
         (
             "warnings",
@@ -55,11 +56,28 @@ fn trouble_is_said_in_words() {
         text.starts_with("WARNING: [unarp] has no effect\\u{1b}[2J\n"),
         "{text}"
     );
-    assert!(text.contains("DRY RUN: watches, and sends nothing"));
     assert!(text.contains("NOT CONNECTED: no migration is seen"));
     assert!(text.contains("(25s ago), 3 reconnects\n"));
     assert!(text.contains("7 frames wait for their turn"));
     assert!(shown(&[("access", "read-only".into())]).contains("read-only"));
+}
+
+#[test]
+fn brakes_stand_before_all_else() {
+    let none = serde_json::json!({"paused": false, "paused_by": null, "until_ns": null,
+        "file": null, "reason": null, "safe_mode": false, "dry_run": false});
+    for (key, word, mode) in [
+        ("paused", "PAUSED: ", "watches, and sends nothing"),
+        ("safe_mode", "SAFE MODE: ", "announces by first frames only"),
+        ("dry_run", "DRY RUN: ", "watches, and sends nothing"),
+    ] {
+        let mut brakes = none.clone();
+        brakes[key] = true.into();
+        let warnings = serde_json::json!(["beware"]);
+        let text = shown(&[("brakes", brakes), ("warnings", warnings)]);
+        assert!(text.starts_with(word), "{text}");
+        assert!(text.contains(&format!("mode:      {mode}\n")), "{text}");
+    }
 }
 
 #[test]

@@ -6,9 +6,9 @@ use tokio::io::AsyncReadExt;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::control::INTERFACE;
 use crate::control::client::{CallError, Client};
 use crate::control::fixture::{Holder, connected, guest, holder, record};
+use crate::control::{Brakes, INTERFACE, Pause};
 use crate::engine::{Action, Count, GuestPhase, Queue, Snapshot};
 use crate::model::{Mode, Outcome, SendFault, Side};
 
@@ -16,6 +16,7 @@ struct Served {
     socket: PathBuf,
     holder: Holder,
     requests: mpsc::Receiver<Request>,
+    orders: mpsc::Receiver<BrakeOrder>,
     task: JoinHandle<Infallible>,
     _directory: tempfile::TempDir,
 }
@@ -31,12 +32,14 @@ async fn served(snapshot: Snapshot) -> Served {
     let path = directory.path().join("control.sock");
     let socket = ControlSocket::bind(&path).await.unwrap();
     let (sender, requests) = mpsc::channel(1);
+    let (order_sender, orders) = mpsc::channel(1);
     let holder = holder(snapshot);
-    let task = tokio::spawn(serve(socket, holder.view.clone(), sender));
+    let task = tokio::spawn(serve(socket, holder.view.clone(), sender, order_sender));
     Served {
         socket: path,
         holder,
         requests,
+        orders,
         task,
         _directory: directory,
     }
@@ -74,7 +77,10 @@ async fn status_is_the_agent_in_a_page() {
         json!({
             "version": "1.2.3",
             "since_ns": 7,
-            "dry_run": true,
+            "brakes": {
+                "paused": false, "paused_by": null, "until_ns": null, "file": null,
+                "reason": null, "safe_mode": false, "dry_run": true,
+            },
             "access": "full",
             "libvirt": {"connected": true, "resynced": false, "since": 0, "reconnects": 0},
             "guests": {
@@ -134,7 +140,8 @@ async fn a_reload_changes_what_status_says() {
         .holder
         .facts
         .send_modify(|facts| Arc::make_mut(facts).dry_run = false);
-    assert_eq!(parsed(&client.status().await.unwrap())["dry_run"], false);
+    let status = parsed(&client.status().await.unwrap());
+    assert_eq!(status["brakes"]["dry_run"], false);
 }
 
 #[tokio::test]
@@ -175,6 +182,99 @@ async fn a_plan_is_the_drivers_answer() {
             AgentFault::Unreadable("libvirt's XML cannot be read".to_owned()),
         ]
     );
+}
+
+#[tokio::test]
+async fn brakes_are_pulled_and_loosened_and_the_answer_is_how_they_stand() {
+    let mut served = served(Snapshot::default()).await;
+    let client = Client::connect(&served.socket).await.unwrap();
+    let brakes = served.holder.brakes.clone();
+    let obey = async {
+        for wanted in [None, Some(Duration::from_secs(3_600))] {
+            let Some(BrakeOrder::Pause { length, reply }) = served.orders.recv().await else {
+                panic!("no order to pause");
+            };
+            assert_eq!(length, wanted);
+            let until = length.map(|_| crate::model::Timestamp::from_nanos(9));
+            brakes.send_modify(|brakes| brakes.pause = Some(Pause::Command { until }));
+            reply.send(Ok(())).unwrap();
+        }
+        let Some(BrakeOrder::Resume { reply }) = served.orders.recv().await else {
+            panic!("no order to resume");
+        };
+        let pause = Some(Pause::File {
+            path: "/etc/macmoved/paused".into(),
+            reason: Some("a\u{1b}b".to_owned()),
+        });
+        let safe_mode = true;
+        brakes.send_replace(Brakes { pause, safe_mode });
+        reply.send(Ok(())).unwrap();
+    };
+    let call = async {
+        let answers = [
+            client.pause(0).await.unwrap(),
+            client.pause(3_600).await.unwrap(),
+            client.resume().await.unwrap(),
+        ];
+        answers.map(|answer| parsed(&answer))
+    };
+    let (answers, ()) = tokio::join!(call, obey);
+    let expected = |by: &str, until: Option<u64>, file: Option<&str>| {
+        json!({
+            "paused": true, "paused_by": by, "until_ns": until, "file": file,
+            "reason": file.map(|_| "a\u{1b}b"), "safe_mode": file.is_some(), "dry_run": true,
+        })
+    };
+    assert_eq!(answers[0], expected("command", None, None));
+    assert_eq!(answers[1], expected("command", Some(9), None));
+    let by_file = expected("file", None, Some("/etc/macmoved/paused"));
+    assert_eq!(answers[2], by_file);
+    assert_eq!(parsed(&client.status().await.unwrap())["brakes"], by_file);
+}
+
+#[tokio::test]
+async fn a_pause_out_of_bounds_is_refused_and_one_that_is_not_kept_is_said_to_be_so() {
+    let mut served = served(Snapshot::default()).await;
+    let client = Client::connect(&served.socket).await.unwrap();
+    for seconds in [LONGEST_PAUSE.as_secs() + 1, u64::MAX] {
+        let refused = client.pause(seconds).await.unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains("within 2592000 s"), "{refused}");
+        assert!(served.orders.try_recv().is_err(), "no order was given");
+    }
+    let obey = async {
+        let Some(BrakeOrder::Pause { length, reply }) = served.orders.recv().await else {
+            panic!("no order to pause");
+        };
+        assert_eq!(length, Some(LONGEST_PAUSE));
+        let fault = BrakeFault::PauseNotKept("disk full".to_owned());
+        reply.send(Err(fault)).unwrap();
+    };
+    let (answer, ()) = tokio::join!(client.pause(LONGEST_PAUSE.as_secs()), obey);
+    let Err(CallError::Refused(AgentFault::NotKept(text))) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(text, "paused, but only until the agent restarts: disk full");
+}
+
+#[tokio::test]
+async fn brakes_work_while_the_drivers_queue_is_full() {
+    let mut served = served(Snapshot::default()).await;
+    let first = Client::connect(&served.socket).await.unwrap();
+    let second = Client::connect(&served.socket).await.unwrap();
+    let waiting = tokio::spawn(async move { first.plan("a").await });
+    while served.requests.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let obey = async {
+        let Some(BrakeOrder::Pause { reply, .. }) = served.orders.recv().await else {
+            panic!("no order to pause");
+        };
+        reply.send(Ok(())).unwrap();
+    };
+    let (answer, ()) = tokio::join!(second.pause(0), obey);
+    answer.unwrap();
+    waiting.abort();
 }
 
 #[tokio::test]

@@ -198,6 +198,7 @@ fn a_failed_arrival_is_silent_and_forgotten() {
 #[test]
 fn frames_wait_for_a_port_that_does_not_pass_them() {
     let mut world = World::new(Policy::default());
+    world.event(Event::Link(link(port(1, 0), false)));
     world.fault = Some(SendFault::NotForwarding);
     world.arrive(1);
     world.wait(2_000);
@@ -230,6 +231,35 @@ fn a_port_that_never_opens_is_given_up_and_told() {
     );
     assert_eq!(record.measured.lost_frames, 6);
     assert!(world.engine.poll_timeout().is_none());
+}
+
+#[test]
+fn a_paused_agent_goes_on_observing_and_keeps_no_frame_for_later() {
+    let mut world = World::new(Policy::default());
+    world.fault = Some(SendFault::Paused);
+    world.arrive(1);
+    world.wait(2_000);
+    let record = record(&world);
+    assert_eq!(record.outcome, Outcome::Completed);
+    assert_eq!(
+        (record.measured.frames, record.measured.early_frames),
+        (0, 0)
+    );
+    assert_eq!(record.measured.lost_frames, 6);
+    let phases: Vec<_> = record.phases.iter().map(|step| step.phase).collect();
+    assert!(phases.contains(&Phase::Staged) && phases.contains(&Phase::Resumed));
+    assert!(!phases.contains(&Phase::Announced));
+    let counted = Action::Count(Count::Faults(SendFault::Paused), 1);
+    let counts = world.actions.iter().filter(|action| **action == counted);
+    assert_eq!(counts.count(), 6);
+    world.fault = None;
+    world.event(Event::Link(link(port(1, 0), true)));
+    world.wait(120_000);
+    assert!(world.sent.is_empty(), "nothing old is sent");
+    world.arrive(2);
+    world.wait(2_000);
+    assert_eq!(world.rounds(1).len(), 0);
+    assert_eq!(world.rounds(2).len(), 6);
 }
 
 #[test]

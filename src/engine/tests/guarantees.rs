@@ -53,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
         Some(SendFault::NoBuffers),
         Some(SendFault::NotForwarding),
         Some(SendFault::Limited),
+        Some(SendFault::Paused),
     ]);
     let facts = prop::sample::select(vec![
         RunState::Running,
