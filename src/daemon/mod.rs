@@ -14,6 +14,7 @@
 
 mod arguments;
 mod driver;
+mod hot_path;
 mod lock;
 mod logging;
 mod narrate;
@@ -27,6 +28,7 @@ mod run;
 mod run_error;
 mod status_line;
 
+pub use hot_path::HotPath;
 pub use lock::LockError;
 pub use record::StartRecordError;
 pub use run::main;

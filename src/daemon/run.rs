@@ -1,9 +1,11 @@
 //! From arguments to a running agent and back.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -16,6 +18,7 @@ use tracing::{error, info, warn};
 
 use super::arguments::Arguments;
 use super::driver::{Driver, Order, Parts};
+use super::hot_path::HotPath;
 use super::lock::Lock;
 use super::logging;
 use super::notify::Notifier;
@@ -352,15 +355,17 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     let links = Links::open().map_err(RunError::Links)?;
     let listener = Listener::start(seed.listen)?;
     let timer = Timer::new().map_err(RunError::Runtime)?;
+    let mut hot = HotPath::new(seed.engine, emitter);
+    if let Some(recorder) = seed.recorder {
+        hot.record(recorder);
+    }
     let parts = Parts {
-        engine: seed.engine,
-        emitter,
+        hot: Rc::new(RefCell::new(hot)),
         stager,
         ledger,
         listener,
         links,
         metrics: seed.metrics,
-        recorder: seed.recorder,
         snapshots: seed.snapshots,
         brakes: seed.brakes,
         requests: seed.requests,
