@@ -1,5 +1,6 @@
 //! Frames that fall due: rounds, pacing, retries whose time has come.
 
+use super::state::State;
 use super::{Action, Cause, Count, Engine, Queue, Round, StagedFrame, Ticket};
 use crate::model::{GuestId, Instant, Outcome, Phase};
 
@@ -186,6 +187,11 @@ impl Engine {
             self.forget_if_over(id);
             return;
         }
+        if guest.gone.is_some_and(|at| at <= now) {
+            guest.gone = None;
+            self.missed_end(id);
+            return;
+        }
         if guest.ask_again.is_some_and(|at| at <= now) {
             self.ask(id, now);
             return;
@@ -246,7 +252,9 @@ impl Engine {
         let Some(guest) = self.guests.get(&id) else {
             return;
         };
-        if guest.arrival.is_none() && guest.departure.is_none() {
+        // One that was found in the middle of a migration has no journal and may run any moment.
+        let awaited = matches!(guest.state, State::Incoming { .. } | State::ArrivedPaused);
+        if guest.arrival.is_none() && guest.departure.is_none() && !awaited {
             self.unstage(id);
         }
     }

@@ -37,8 +37,12 @@ pub(crate) struct Guest {
     pub(crate) generation: u64,
     /// When the staging under way was asked for.
     pub(crate) asked: Option<Instant>,
+    /// When what is staged, or under way, was asked for.
+    pub(crate) question: Instant,
     /// When libvirt is asked again after it did not answer.
     pub(crate) ask_again: Option<Instant>,
+    /// libvirt has no such guest: unless it says by then how the guest ended, it never will.
+    pub(crate) gone: Option<Instant>,
     pub(crate) plan: Plan,
     pub(crate) staging: Option<Staging>,
     /// The early frames were called for at this time, by this cause.
@@ -79,7 +83,9 @@ impl Guest {
             state,
             generation: 0,
             asked: None,
+            question: Instant::ZERO,
             ask_again: None,
+            gone: None,
             plan: Plan::default(),
             staging: None,
             early: None,
@@ -144,7 +150,7 @@ impl Guest {
             .filter(|_| self.staging.is_some())
             .and_then(|schedule| Some(schedule.start + rounds.offset(schedule.next)?));
         let retry = self.retries.iter().map(|retry| retry.at).min();
-        let others = [self.closing, self.ask_again, self.blocked_until];
+        let others = [self.closing, self.ask_again, self.gone, self.blocked_until];
         others.into_iter().chain([round, retry]).flatten().min()
     }
 

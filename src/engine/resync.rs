@@ -57,7 +57,8 @@ impl Engine {
         self.libvirt.resynced = true;
     }
 
-    fn missed_end(&mut self, id: GuestId) {
+    /// A guest ended, and nobody told how.
+    pub(super) fn missed_end(&mut self, id: GuestId) {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
@@ -86,7 +87,11 @@ impl Engine {
         self.guests
             .insert(id, Guest::new(facts.name.clone(), state));
         match state {
-            State::Incoming { .. } => self.ask(id, now),
+            State::Incoming { .. } => {
+                // An agent before us may have left something behind for it.
+                self.held.insert(id);
+                self.ask(id, now);
+            }
             State::Running => self.inspect(id, now),
             State::Absent
             | State::Paused

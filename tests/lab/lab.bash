@@ -50,7 +50,8 @@ place_pid() {
 within() {
   local pid
   pid=$(place_pid "$1") || exit
-  nsenter --target "$pid" --mount --uts --net --pid --wd=/ -- "${@:2}"
+  # A mount namespace's own root is not the place's where this runs in a chroot.
+  nsenter --target "$pid" --mount --uts --net --pid --root --wd=/ -- "${@:2}"
 }
 
 # The hosts of the running lab.

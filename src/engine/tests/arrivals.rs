@@ -1,7 +1,7 @@
 use super::world::{STRAY, World, guest, link, port};
 use crate::engine::{
-    Action, Cause, Count, Event, GuestFacts, GuestPhase, Lifecycle, Measure, MigrationStatus,
-    Policy, Record, Round, RunState,
+    Action, Cause, Count, DescribeFault, Event, GuestFacts, GuestPhase, Lifecycle, Measure,
+    MigrationStatus, Policy, Record, Round, RunState,
 };
 use crate::model::{GuestName, Instant, Mode, Outcome, Phase, SendFault, Side};
 
@@ -226,9 +226,55 @@ fn a_failed_arrival_is_silent_and_forgotten() {
     );
 }
 
+/// libvirt ends a half-arrived guest when it starts again, and says no word of it.
+#[test]
+fn an_arrival_that_libvirt_knows_no_more_is_forgotten() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    world.wait(500);
+    world.event(Event::LibvirtLost);
+    world.event(Event::LibvirtConnected);
+    let guests = vec![GuestFacts {
+        guest: guest(1),
+        name: GuestName::default(),
+        state: RunState::PausedMigration,
+    }];
+    world.event(Event::Listed { guests });
+    let answer = Event::Described {
+        guest: guest(1),
+        generation: 1,
+        outcome: Err(DescribeFault::Gone),
+    };
+    world.event(answer);
+    world.wait(999);
+    assert!(world.engine.snapshot().history.is_empty());
+    world.wait(2);
+    assert_eq!(record(&world).outcome, Outcome::Unknown);
+    assert!(world.engine.snapshot().guests.is_empty());
+    assert!(world.sent.is_empty());
+    assert!(world.engine.poll_timeout().is_none());
+}
+
+#[test]
+fn libvirts_last_word_may_come_after_the_guest_is_gone() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    let answer = Event::Described {
+        guest: guest(1),
+        generation: 1,
+        outcome: Err(DescribeFault::Gone),
+    };
+    world.event(answer);
+    world.wait(100);
+    world.says(1, Lifecycle::StoppedFailed);
+    world.wait(5_000);
+    assert_eq!(record(&world).outcome, Outcome::Failed);
+}
+
 #[test]
 fn frames_wait_for_a_port_that_does_not_pass_them() {
     let mut world = World::new(Policy::default());
+    world.event(Event::Link(link(port(1, 0), false)));
     world.fault = Some(SendFault::NotForwarding);
     world.arrive(1);
     world.wait(2_000);

@@ -107,7 +107,6 @@ fn each_nic_is_announced_on_its_own_bridge() {
         pause(ROUNDS_OUT);
         drop(calls);
     });
-    assert_eq!(evidence.nics(1), [0, 1]);
     assert_kept(&evidence, &Expect::default());
     let mut migration = evidence.migrations[0].clone();
     for nic in [0, 1] {

@@ -56,7 +56,7 @@ fn migrate_slowly(lab: &Lab, guest: &Guest, options: &[&str], meddle: impl FnOnc
 fn stage(case: &str, guest: &Guest) -> Lab {
     let lab = Lab::up(case, 2);
     lab.start(guest, "a");
-    agents(&lab, "", &[]);
+    agents(&lab, "", &["--record", "/run/recording.jsonl"]);
     lab
 }
 

@@ -38,13 +38,22 @@ impl Stamp {
 #[derive(Clone, Debug)]
 pub(crate) struct Evidence {
     /// The guests that the lab had, by number.
-    pub(crate) guests: BTreeMap<u8, String>,
+    pub(crate) guests: BTreeMap<u8, Guest>,
     /// The migrations, in the order in which they began.
     pub(crate) migrations: Vec<Migration>,
     /// Frames at every vantage point, by time.
     pub(crate) frames: Vec<Frame>,
     /// FDB changes everywhere, by time.
     pub(crate) fdb: Vec<FdbChange>,
+}
+
+/// A guest that the lab had.
+#[derive(Clone, Debug)]
+pub(crate) struct Guest {
+    /// Its name.
+    pub(crate) name: String,
+    /// How many NICs it has.
+    pub(crate) nics: u8,
 }
 
 /// One migration.
@@ -142,33 +151,22 @@ impl Evidence {
         fdb.sort_by_key(|change| change.at);
         qmp.sort_by_key(|event| event.at);
 
-        let mut guests = BTreeMap::new();
-        for path in list(&dir.join("guests"))? {
-            let number = path
-                .file_name()
-                .and_then(|name| name.to_str()?.parse().ok());
-            let number = number.ok_or_else(|| ReadEvidenceError::Name(path.clone()))?;
-            guests.insert(number, read_text(&path)?);
-        }
+        let guests = read_guests(&dir.join("guests"))?;
         let path = dir.join("migrations.txt");
-        let calls = logs::calls(&read_text(&path)?)
+        let migrations = logs::calls(&read_text(&path)?)
+            .and_then(|calls| migrations(&guests, &calls, &qmp))
             .map_err(|line| ReadEvidenceError::Line { path, line })?;
         Ok(Self {
-            migrations: migrations(&guests, &calls, &qmp),
             guests,
+            migrations,
             frames,
             fdb,
         })
     }
 
-    /// NICs of a guest that were seen at all.
-    pub(crate) fn nics(&self, guest: u8) -> Vec<u8> {
-        let seen = |nic: &u8| {
-            let mac = guest_mac(*nic, guest);
-            self.frames.iter().any(|frame| frame.source == mac)
-                || self.fdb.iter().any(|change| change.mac == mac)
-        };
-        (0..2).filter(seen).collect()
+    /// The NICs of a guest.
+    pub(crate) fn nics(&self, guest: u8) -> impl Iterator<Item = u8> {
+        0..self.guests.get(&guest).map_or(0, |guest| guest.nics)
     }
 
     /// Announcements of NIC `nic` of the guest that entered the fabric from the destination.
@@ -198,12 +196,16 @@ impl Evidence {
     }
 }
 
-fn migrations(guests: &BTreeMap<u8, String>, calls: &[Call], qmp: &[QmpEvent]) -> Vec<Migration> {
+/// The migrations that were called for; the error is the number of the call for an unknown guest.
+fn migrations(
+    guests: &BTreeMap<u8, Guest>,
+    calls: &[Call],
+    qmp: &[QmpEvent],
+) -> Result<Vec<Migration>, usize> {
     let mut migrations = Vec::new();
-    for call in calls {
-        let Some((&guest, _)) = guests.iter().find(|(_, name)| **name == call.guest) else {
-            continue;
-        };
+    for (line, call) in (1_usize..).zip(calls) {
+        let guest = guests.iter().find(|(_, guest)| guest.name == call.guest);
+        let (&guest, _) = guest.ok_or(line)?;
         let of_guest = calls.iter().filter(|other| other.guest == call.guest);
         let next = of_guest
             .map(|other| other.begin)
@@ -249,7 +251,26 @@ fn migrations(guests: &BTreeMap<u8, String>, calls: &[Call], qmp: &[QmpEvent]) -
     for (migration, end) in migrations.iter_mut().zip(ends) {
         migration.span.end = end;
     }
-    migrations
+    Ok(migrations)
+}
+
+fn read_guests(dir: &Path) -> Result<BTreeMap<u8, Guest>, ReadEvidenceError> {
+    let mut guests = BTreeMap::new();
+    for path in list(dir)? {
+        let number = path.file_name();
+        let number = number.and_then(|name| name.to_str()?.parse().ok());
+        let number = number.ok_or_else(|| ReadEvidenceError::Name(path.clone()))?;
+        let text = read_text(&path)?;
+        let guest = text.split_once(' ').and_then(|(nics, name)| {
+            Some(Guest {
+                name: name.to_owned(),
+                nics: nics.parse().ok()?,
+            })
+        });
+        let guest = guest.ok_or(ReadEvidenceError::Line { path, line: 1 })?;
+        guests.insert(number, guest);
+    }
+    Ok(guests)
 }
 
 fn part<'a>(name: &'a str, prefix: &str, suffix: &str) -> Option<&'a str> {

@@ -51,7 +51,6 @@ fn a_postcopy_that_breaks_and_is_taken_up_again_is_one_migration() {
             lab.host("a", &abort);
         });
         assert!(!arrived, "the migration succeeded");
-        assert_answers(&lab, &guest);
         let destination = lab.watch("b");
         let uri = "qemu+tcp://mm-b/system";
         let mut again = vec!["virsh", "migrate", "--live", "--postcopy"];

@@ -172,8 +172,9 @@ fn cancelled_after_the_switchover_the_source_takes_the_guest_back() {
     assert_rolled_back(&evidence, &lab, &guest, "destination failed");
 }
 
+/// libvirt runs a guest again that ran when the migration began.
 #[test]
-fn suspended_in_mid_copy_cancelled_and_resumed_is_a_rollback() {
+fn suspended_in_mid_copy_and_cancelled_is_a_rollback() {
     let guest = Guest::silent(1);
     let lab = stage("suspended-cancelled", &guest);
     let evidence = play(&lab, || {
@@ -183,7 +184,6 @@ fn suspended_in_mid_copy_cancelled_and_resumed_is_a_rollback() {
             source.wait("event STOP");
             lab.host("a", &["virsh", "domjobabort", guest.name()]);
         });
-        lab.host("a", &["virsh", "resume", guest.name()]);
     });
     assert_rolled_back(&evidence, &lab, &guest, "destination failed");
 }
