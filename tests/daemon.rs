@@ -210,16 +210,37 @@ fn a_broken_file_at_reload_changes_nothing() {
     place.told("READY=1");
     let status = place.ask(&["status", "--json"]);
     let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
-    assert_eq!(status["dry_run"], false);
+    assert_eq!(status["brakes"]["dry_run"], false);
     place.configure("dry_run = true");
     agent.signal("HUP");
     place.told("RELOADING=1");
     place.told("READY=1");
     let status = place.ask(&["status", "--json"]);
     let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
-    assert_eq!(status["dry_run"], true);
+    assert_eq!(status["brakes"]["dry_run"], true);
     let (_, log) = agent.stop();
     assert!(log.contains("macmoved.toml:3:1: announce.rouns"), "{log}");
+}
+
+#[test]
+fn systemd_hears_of_a_pause_and_of_its_end() {
+    let place = Place::new();
+    let agent = place.start();
+    place.told("STATUS=connected to libvirt");
+    assert_eq!(place.ask(&["pause"]).status.code(), Some(0));
+    place.told("STATUS=PAUSED; connected to libvirt");
+    // Paused, the agent is as ready as ever.
+    assert!(agent.get("/-/ready").contains(" 200 "));
+    assert_eq!(place.ask(&["resume"]).status.code(), Some(0));
+    place.told("STATUS=connected to libvirt");
+    fs::write(place.path("paused"), "").unwrap();
+    agent.signal("HUP");
+    place.told("STATUS=PAUSED; connected to libvirt");
+    let (status, log) = agent.stop();
+    assert_eq!(status, Some(0));
+    for word in ["paused by order", "resumed", "paused by a file"] {
+        assert!(log.contains(word), "{word}: {log}");
+    }
 }
 
 #[test]

@@ -15,8 +15,14 @@
 mod emit;
 #[path = "netns/hot_path.rs"]
 mod hot_path;
+#[path = "netns/leftovers.rs"]
+mod leftovers;
+#[path = "netns/leftovers_vlans.rs"]
+mod leftovers_vlans;
 #[path = "netns/links.rs"]
 mod links;
+#[path = "netns/seats.rs"]
+mod seats;
 #[path = "netns/uplinks.rs"]
 mod uplinks;
 #[path = "netns/vlans.rs"]

@@ -11,13 +11,19 @@
     reason = "a test that cannot go on has to fail, and to say why"
 )]
 
+#[path = "netns/agent.rs"]
+mod agent;
 #[path = "netns/brakes.rs"]
 mod brakes;
 #[path = "netns/emit.rs"]
 mod emit;
 #[path = "netns/hot_path.rs"]
 mod hot_path;
+#[path = "netns/leftovers.rs"]
+mod leftovers;
 #[path = "netns/links.rs"]
 mod links;
+#[path = "netns/seats.rs"]
+mod seats;
 #[path = "netns/world.rs"]
 mod world;

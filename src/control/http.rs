@@ -90,6 +90,8 @@ where
     });
     let connection = http1::Builder::new()
         .keep_alive(false)
+        // Simple clients say by it that this was all; the lifetime bounds those that went away.
+        .half_close(true)
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .max_buf_size(HEAD_OCTETS)

@@ -1,5 +1,9 @@
-//! The only loop: owns the engine, feeds it and does what it says.
+//! The only loop: waits for whatever comes, feeds the [`HotPath`] and does what else follows.
+//!
+//! libvirt's events reach the hot path within libvirt's callbacks, in [`Listener::dispatch`].
 
+use std::cell::{RefCell, RefMut};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,16 +11,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::hot_path::HotPath;
 use super::narrate::narrate;
 use super::notify::Notifier;
 use super::plan_report;
-use super::record::Recorder;
+use super::status_line::status_line;
 use crate::control::{Brakes, Request};
-use crate::emit::{Emitter, Prepared, Stager};
-use crate::engine::{Action, Engine, Event, Policy, Queue, Snapshot};
-use crate::listen::libvirt::Listener;
+use crate::emit::{Ledger, Prepared, Stager};
+use crate::engine::{Action, Event, Policy, Queue, Snapshot};
+use crate::listen::libvirt::{Hear, Listener};
 use crate::metrics::Metrics;
-use crate::model::Instant;
+use crate::model::{Instant, LinkName};
 use crate::observe::links::Links;
 use crate::sys::clock;
 use crate::sys::timer::Timer;
@@ -40,6 +45,8 @@ pub(super) enum Order {
         policy: Box<Policy>,
         /// Whether frames are logged instead of sent.
         dry_run: bool,
+        /// `[network] uplinks`.
+        uplinks: Vec<LinkName>,
     },
     /// Finish first frames and end.
     Stop,
@@ -48,20 +55,18 @@ pub(super) enum Order {
 /// Everything the loop needs.
 #[derive(Debug)]
 pub(super) struct Parts {
-    /// What decides.
-    pub(super) engine: Engine,
-    /// What sends.
-    pub(super) emitter: Emitter,
+    /// What decides and sends.
+    pub(super) hot: Rc<RefCell<HotPath>>,
     /// What resolves.
     pub(super) stager: Stager,
+    /// What remembers lasting changes.
+    pub(super) ledger: Ledger,
     /// What hears libvirt.
     pub(super) listener: Listener,
     /// What hears the kernel.
     pub(super) links: Links,
     /// What counts.
     pub(super) metrics: Arc<Metrics>,
-    /// What writes everything down, if anything does.
-    pub(super) recorder: Option<Recorder>,
     /// Where pictures go.
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
     /// Where the brakes are shown: the emitter says whether it is in safe mode.
@@ -74,10 +79,18 @@ pub(super) struct Parts {
     pub(super) notifier: Notifier,
 }
 
+/// How far a staging is.
+enum Stage {
+    /// Everything is resolved and built.
+    Resolved(Prepared),
+    /// And what it may leave behind is written down, or `false`.
+    Recorded(Prepared, bool),
+}
+
 pub(super) struct Driver {
     parts: Parts,
     timer: Timer,
-    stagings: JoinSet<Prepared>,
+    stagings: JoinSet<Stage>,
     /// When the next snapshot is due; none while nothing changed.
     publish_at: Option<Instant>,
     offset: i64,
@@ -89,7 +102,9 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(parts: Parts, timer: Timer) -> Self {
+    pub(super) fn new(mut parts: Parts, timer: Timer) -> Self {
+        let hearer = Rc::clone(&parts.hot) as Rc<RefCell<dyn Hear>>;
+        parts.listener.hear_by(&hearer);
         Self {
             brakes: parts.brakes.subscribe(),
             parts,
@@ -113,31 +128,38 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = self.parts.listener.ready() => self.parts.listener.dispatch(),
-                () = self.timer.until(deadline) => self.timeout(),
+                () = self.timer.until(deadline) => self.hot().timeout(),
                 event = self.parts.links.next() => self.link(event),
-                Some(Ok(prepared)) = self.stagings.join_next() => self.staged(prepared),
+                Some(Ok(stage)) = self.stagings.join_next() => self.staged(stage),
                 Some(order) = self.parts.orders.recv() => self.order(order),
                 Some(request) = self.parts.requests.recv() => self.request(request),
+                event = self.parts.ledger.next() => self.handle(event),
                 Ok(()) = self.brakes.changed() => self.touch(),
                 () = tick(watchdog.as_mut()) => self.parts.notifier.watchdog(),
             }
             while let Some(event) = self.parts.listener.next_event() {
                 self.handle(event);
             }
-            self.act();
+            self.follow();
             self.publish_if_due();
         }
+        self.handle(Event::Ending);
         self.publish();
+        self.parts.ledger.close().await;
         self.parts.listener.stop();
     }
 
     fn is_over(&self) -> bool {
         self.stop_by
-            .is_some_and(|by| self.parts.engine.first_frames_waiting() == 0 || by <= clock::now())
+            .is_some_and(|by| self.hot().engine().first_frames_waiting() == 0 || by <= clock::now())
+    }
+
+    fn hot(&self) -> RefMut<'_, HotPath> {
+        self.parts.hot.borrow_mut()
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let engine = self.parts.engine.poll_timeout();
+        let engine = self.hot().engine().poll_timeout();
         [engine, self.publish_at, self.stop_by]
             .into_iter()
             .flatten()
@@ -152,59 +174,39 @@ impl Driver {
                 ..
             }
         );
-        let now = clock::now();
-        if let Some(recorder) = &mut self.parts.recorder {
-            recorder.event(now, event.clone());
+        let listed = if let Event::Listed { guests } = &event {
+            Some(guests.clone())
+        } else {
+            None
+        };
+        self.hot().handle(event);
+        self.follow();
+        if let Some(guests) = listed {
+            self.parts.ledger.listed(&guests);
         }
-        self.parts.engine.handle_event(now, event);
-        self.act();
-        self.touch();
         // What was lost cannot be known, so libvirt is read again.
         if lost_events {
             self.relist = !self.parts.listener.request_list();
         }
     }
 
-    fn timeout(&mut self) {
-        let now = clock::now();
-        // The timer also wakes for snapshots.
-        if self.parts.engine.poll_timeout().is_some_and(|at| at <= now) {
-            if let Some(recorder) = &mut self.parts.recorder {
-                recorder.timeout(now);
-            }
-            self.parts.engine.handle_timeout(now);
+    /// Carries out what the engine wants beyond sending.
+    fn follow(&mut self) {
+        if self.hot().take_changed() {
             self.touch();
         }
-    }
-
-    fn act(&mut self) {
-        while let Some(action) = self.parts.engine.poll_action() {
-            if let Action::Send(ticket) = action {
-                let outcome = self.parts.emitter.fire(&ticket, clock::now());
-                let returned = clock::now();
-                let sent = Event::Sent {
-                    ticket,
-                    returned,
-                    outcome,
-                };
-                if let Some(recorder) = &mut self.parts.recorder {
-                    recorder.action(returned, Action::Send(ticket));
-                    recorder.event(returned, sent.clone());
-                }
-                self.parts.engine.handle_event(returned, sent);
-            } else {
-                self.carry_out(action);
-            }
+        loop {
+            let next = self.hot().next_action();
+            let Some(action) = next else {
+                return;
+            };
+            self.carry_out(action);
         }
     }
 
-    /// Everything but sending.
     fn carry_out(&mut self, action: Action) {
         self.parts.metrics.apply(&action);
         narrate(&action);
-        if let Some(recorder) = &mut self.parts.recorder {
-            recorder.action(clock::now(), action.clone());
-        }
         match action {
             Action::Describe { guest, generation } => {
                 self.check_clock();
@@ -216,10 +218,11 @@ impl Driver {
                 plan,
             } => {
                 let stager = self.parts.stager.clone();
-                self.stagings
-                    .spawn(async move { stager.stage(guest, generation, &plan).await });
+                self.stagings.spawn(async move {
+                    Stage::Resolved(stager.stage(guest, generation, &plan).await)
+                });
             }
-            Action::Unstage { guest } => self.parts.emitter.remove(guest),
+            Action::Unstage { guest, stays } => self.parts.ledger.settle(guest, stays),
             Action::Send(_)
             | Action::Reached { .. }
             | Action::Refused { .. }
@@ -230,26 +233,53 @@ impl Driver {
     }
 
     fn link(&mut self, event: Event) {
-        if let Event::Link(link) = &event {
-            self.parts.emitter.observe(link);
-        }
-        self.handle(event);
+        self.hot().link(event);
+        self.follow();
     }
 
-    fn staged(&mut self, prepared: Prepared) {
-        let event = Event::Staged {
-            guest: prepared.guest,
-            generation: prepared.generation,
-            staging: prepared.staging.clone(),
-        };
-        self.parts.emitter.insert(prepared);
-        self.handle(event);
+    fn staged(&mut self, stage: Stage) {
+        let (Stage::Resolved(prepared) | Stage::Recorded(prepared, _)) = &stage;
+        let (guest, generation) = (prepared.guest, prepared.generation);
+        let awaited = self.hot().engine().awaits(guest, generation);
+        match stage {
+            // Ordered only while the guest is awaited, so that the order to settle comes after.
+            Stage::Resolved(mut prepared) if awaited => {
+                self.hot().emitter().locate(&mut prepared);
+                let written = self.parts.ledger.record(guest, prepared.leftovers());
+                self.stagings
+                    .spawn(async move { Stage::Recorded(prepared, written.await) });
+            }
+            Stage::Recorded(prepared, written) if awaited => {
+                if !written {
+                    let (undone, faults) = (0, 1);
+                    self.handle(Event::Ledger { undone, faults });
+                }
+                self.hot().staged(prepared);
+                self.follow();
+            }
+            // The engine counts an answer that comes too late.
+            Stage::Resolved(prepared) | Stage::Recorded(prepared, _) => {
+                let staging = prepared.staging;
+                self.handle(Event::Staged {
+                    guest,
+                    generation,
+                    staging,
+                });
+            }
+        }
     }
 
     fn order(&mut self, order: Order) {
         match order {
-            Order::Reload { policy, dry_run } => {
-                self.parts.emitter.set_dry_run(dry_run);
+            Order::Reload {
+                policy,
+                dry_run,
+                uplinks,
+            } => {
+                self.hot().emitter().set_dry_run(dry_run);
+                self.parts.ledger.set_dry_run(dry_run);
+                self.hot().emitter().set_uplinks(uplinks.clone());
+                self.parts.stager.set_uplinks(uplinks);
                 self.handle(Event::Policy(policy));
             }
             Order::Stop => self.stop_by = Some(clock::now() + LAST_FRAMES),
@@ -262,7 +292,7 @@ impl Driver {
                 let (found, answer) = tokio::sync::oneshot::channel();
                 self.parts.listener.find(&guest, found);
                 let stager = self.parts.stager.clone();
-                let policy = self.parts.engine.policy().clone();
+                let policy = self.hot().engine().policy().clone();
                 // As many at a time as the control socket has callers and libvirt's worker takes.
                 tokio::spawn(async move {
                     let report = plan_report::report(answer, &policy, &stager).await;
@@ -300,52 +330,28 @@ impl Driver {
         if self.relist {
             self.relist = !self.parts.listener.request_list();
         }
-        if let Some(dropped) = self.parts.recorder.as_mut().map(Recorder::take_dropped)
-            && dropped > 0
-        {
+        let dropped = self.hot().take_unrecorded();
+        if dropped > 0 {
             self.handle(Event::Dropped {
                 queue: Queue::Record,
                 count: dropped,
             });
         }
-        let snapshot = Arc::new(self.parts.engine.snapshot());
+        let snapshot = Arc::new(self.hot().engine().snapshot());
         self.parts.metrics.observe(&snapshot);
-        let brake = self.parts.emitter.brake();
+        let mut hot = self.parts.hot.borrow_mut();
+        let brake = hot.emitter().brake();
         self.parts.brakes.send_if_modified(|shown| {
             // Read while nobody else can write, so that the last to write is right.
             let now = brake.safe_mode();
             std::mem::replace(&mut shown.safe_mode, now) != now
         });
-        let status = format!(
-            "{}{}",
-            braked(brake.paused(), brake.safe_mode()),
-            status(&snapshot)
-        );
+        let status = status_line(brake, &snapshot);
         if status != self.status {
             self.parts.notifier.status(&status);
             self.status = status;
         }
         self.parts.snapshots.send_replace(snapshot);
-    }
-}
-
-/// What comes first in the line that `systemctl status` shows.
-const fn braked(paused: bool, safe_mode: bool) -> &'static str {
-    match (paused, safe_mode) {
-        (true, _) => "PAUSED; ",
-        (false, true) => "SAFE MODE; ",
-        (false, false) => "",
-    }
-}
-
-/// The rest of it.
-fn status(snapshot: &Snapshot) -> String {
-    let guests = snapshot.guests.len();
-    if snapshot.libvirt.resynced {
-        let ended = snapshot.history.len();
-        format!("connected to libvirt; {guests} guests, {ended} migrations in history")
-    } else {
-        "waiting for libvirt".to_owned()
     }
 }
 

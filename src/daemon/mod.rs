@@ -14,6 +14,7 @@
 
 mod arguments;
 mod driver;
+mod hot_path;
 mod lock;
 mod logging;
 mod narrate;
@@ -25,7 +26,9 @@ mod plan_report;
 mod record;
 mod run;
 mod run_error;
+mod status_line;
 
+pub use hot_path::HotPath;
 pub use lock::LockError;
 pub use record::StartRecordError;
 pub use run::main;

@@ -38,7 +38,10 @@ pub(super) fn narrate(action: &Action) {
             | Count::Refusals
             | Count::Migrations { .. }
             | Count::Reconnects
-            | Count::Stale,
+            | Count::Stale
+            // The ledger itself says which guest's.
+            | Count::EntriesUndone
+            | Count::LedgerFaults,
             _,
         )
         | Action::Describe { .. }

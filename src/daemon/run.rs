@@ -1,8 +1,11 @@
 //! From arguments to a running agent and back.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,6 +18,7 @@ use tracing::{error, info, warn};
 
 use super::arguments::Arguments;
 use super::driver::{Driver, Order, Parts};
+use super::hot_path::HotPath;
 use super::lock::Lock;
 use super::logging;
 use super::notify::Notifier;
@@ -25,7 +29,7 @@ use super::record::Recorder;
 use super::run_error::{RunError, chain};
 use crate::config::{self, Config, ConfigFile, LoadConfigError, Loaded, Sources};
 use crate::control::{self, Brakes, ControlSocket, Facts, View};
-use crate::emit::{Brake, EmitSettings, Emitter};
+use crate::emit::{Brake, EmitSettings, Emitter, Ledger};
 use crate::engine::{Engine, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
@@ -37,9 +41,9 @@ use crate::sys::timer::Timer;
 /// Orders that wait for the driver: a reload and a stop. A third has to wait for room.
 const ORDERS: usize = 2;
 
-/// How long the driver may take to end after an order to: a second for first frames, and two for
-/// libvirt to let go.
-const END: Duration = Duration::from_secs(4);
+/// How long the driver may take to end after an order to: a second for first frames, one to undo,
+/// and two for libvirt to let go.
+const END: Duration = Duration::from_secs(5);
 
 /// The daemon, from its command line to its exit status.
 #[must_use]
@@ -96,6 +100,8 @@ struct Agent {
     facts: watch::Sender<Arc<Facts>>,
     metrics: Arc<Metrics>,
     notifier: Notifier,
+    /// The settings at the start.
+    started: Config,
     /// Asks for a look at the pause file.
     look: Arc<Notify>,
 }
@@ -123,6 +129,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         None => None,
     };
     let seed = Seed {
+        state: config.state_directory.clone(),
         emit: emit(arguments, &config, levers.brake),
         listen: Settings::new(&*config.libvirt.uri, access(config.libvirt.access)),
         engine: Engine::new(config.policy.clone()),
@@ -147,6 +154,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         facts: facts_sender,
         metrics,
         notifier,
+        started: config.clone(),
         look: levers.look,
     };
     agent.notifier.ready();
@@ -212,6 +220,7 @@ impl Agent {
                 self.metrics
                     .configure(config.dry_run, config.metrics.guest_labels);
                 let dry_run = config.dry_run;
+                let kept = kept(&self.started, &config);
                 self.facts.send_modify(|before| {
                     let facts = facts(&config, warnings);
                     *before = Arc::new(Facts {
@@ -222,14 +231,16 @@ impl Agent {
                 let order = Order::Reload {
                     policy: Box::new(config.policy),
                     dry_run,
+                    uplinks: config.network_uplinks,
                 };
                 if self.orders.send(order).await.is_err() {
                     return Err(RunError::DriverGone);
                 }
-                info!(
-                    "configuration reloaded; sockets, libvirt, uplinks and the state directory keep \
-                     to the old one"
-                );
+                info!("configuration reloaded");
+                if !kept.is_empty() {
+                    let keys = kept.join(" ");
+                    warn!(keys, "these keep their old values until a restart");
+                }
             }
             Err(refusal) => {
                 error!(
@@ -241,6 +252,31 @@ impl Agent {
         self.notifier.ready();
         Ok(())
     }
+}
+
+/// The settings that differ from those at the start and need another start.
+fn kept(started: &Config, config: &Config) -> Vec<&'static str> {
+    let same = [
+        ("libvirt.uri", started.libvirt.uri == config.libvirt.uri),
+        (
+            "libvirt.access",
+            started.libvirt.access == config.libvirt.access,
+        ),
+        (
+            "control.socket",
+            started.control_socket == config.control_socket,
+        ),
+        (
+            "state.directory",
+            started.state_directory == config.state_directory,
+        ),
+        (
+            "metrics.listen",
+            started.metrics.listen == config.metrics.listen,
+        ),
+    ];
+    let changed = same.into_iter().filter(|(_, same)| !same);
+    changed.map(|(key, _)| key).collect()
 }
 
 struct Signals {
@@ -262,6 +298,7 @@ impl Signals {
 /// What the driver's thread starts from.
 struct Seed {
     emit: EmitSettings,
+    state: PathBuf,
     listen: Settings,
     engine: Engine,
     metrics: Arc<Metrics>,
@@ -310,20 +347,25 @@ fn report(started: oneshot::Sender<Result<(), RunError>>, failure: RunError) {
 }
 
 fn assemble(seed: Seed) -> Result<Driver, RunError> {
+    let ledger = Ledger::start(seed.state, seed.emit.dry_run, Arc::clone(&seed.emit.brake))
+        .map_err(RunError::Runtime)?;
     let emitter = Emitter::open(seed.emit)?;
     let (stager, netlink) = emitter.stager().map_err(RunError::Stager)?;
     tokio::spawn(netlink);
     let links = Links::open().map_err(RunError::Links)?;
     let listener = Listener::start(seed.listen)?;
     let timer = Timer::new().map_err(RunError::Runtime)?;
+    let mut hot = HotPath::new(seed.engine, emitter);
+    if let Some(recorder) = seed.recorder {
+        hot.record(recorder);
+    }
     let parts = Parts {
-        engine: seed.engine,
-        emitter,
+        hot: Rc::new(RefCell::new(hot)),
         stager,
+        ledger,
         listener,
         links,
         metrics: seed.metrics,
-        recorder: seed.recorder,
         snapshots: seed.snapshots,
         brakes: seed.brakes,
         requests: seed.requests,

@@ -154,6 +154,18 @@ impl EntryWriter {
         }
     }
 
+    /// The port behind which the bridge has the address; none where it has it nowhere.
+    pub(super) fn whereabouts(&mut self, request: &mut EntryRequest) -> Option<Ifindex> {
+        self.sequence = self.sequence.wrapping_add(2);
+        request.number(self.sequence);
+        let question = request.octets.get(request.question..).unwrap_or_default();
+        self.socket.send(question).ok()?;
+        match self.answer(self.sequence.wrapping_add(1)).ok()? {
+            Answer::Behind { port, .. } => Ifindex::new(port),
+            Answer::Verdict(_) => None,
+        }
+    }
+
     fn answer(&self, sequence: u32) -> Result<Answer, SendFault> {
         let mut buffer = [0; ANSWER];
         loop {

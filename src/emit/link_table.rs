@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::model::{Ifindex, LinkState, PortState, SendFault};
+use crate::model::{Ifindex, LinkName, LinkState, PortState, SendFault};
 
 /// Links that are remembered. A frame by a link beyond that is not sent.
 const MAX_LINKS: usize = 16_384;
@@ -11,7 +11,31 @@ const MAX_LINKS: usize = 16_384;
 /// The last state of every link.
 #[derive(Debug, Default)]
 pub(super) struct LinkTable {
-    links: BTreeMap<Ifindex, LinkState>,
+    links: BTreeMap<Ifindex, Known>,
+    /// Lives that began so far.
+    lives: u64,
+}
+
+/// Where a frame enters, as it was resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    /// The guest's port.
+    pub(super) port: Ifindex,
+    /// Its name.
+    pub(super) name: LinkName,
+    /// Its bridge.
+    pub(super) bridge: Ifindex,
+    /// [`LinkTable::life`] of the port.
+    pub(super) life: u64,
+}
+
+/// One link.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    state: LinkState,
+    /// Tells a device from a later one with the same number: a guest's frames must not leave by
+    /// the tap of another that got name and number.
+    life: u64,
 }
 
 impl LinkTable {
@@ -19,8 +43,10 @@ impl LinkTable {
     pub(super) fn observe(&mut self, link: &LinkState) {
         if !link.present {
             self.links.remove(&link.ifindex);
-        } else if self.links.len() < MAX_LINKS || self.links.contains_key(&link.ifindex) {
-            self.links.insert(link.ifindex, *link);
+        } else if let Some(known) = self.links.get_mut(&link.ifindex) {
+            known.state = *link;
+        } else {
+            self.seed(link);
         }
     }
 
@@ -28,15 +54,26 @@ impl LinkTable {
     pub(super) fn seed(&mut self, link: &LinkState) {
         let room = self.links.len() < MAX_LINKS;
         if let (Entry::Vacant(vacant), true) = (self.links.entry(link.ifindex), room) {
-            vacant.insert(*link);
+            self.lives += 1;
+            vacant.insert(Known {
+                state: *link,
+                life: self.lives,
+            });
         }
     }
 
-    /// Whether a frame as from `port` reaches `bridge`. The kernel itself takes a frame for a port
-    /// without carrier or outside FORWARDING, says yes and drops it.
-    pub(super) fn check(&self, port: Ifindex, bridge: Ifindex) -> Result<(), SendFault> {
-        let link = self.links.get(&port).ok_or(SendFault::NoDevice)?;
-        if link.master != Some(bridge) {
+    /// The present life of a link; that of none where it is not known.
+    pub(super) fn life(&self, link: Ifindex) -> u64 {
+        self.links.get(&link).map_or(0, |known| known.life)
+    }
+
+    /// Whether the port is the device that was resolved, in its place, and what enters by
+    /// it reaches the bridge. The kernel itself takes a frame for a port without carrier or outside
+    /// FORWARDING, says yes and drops it; and a port that changed its bridge would teach the
+    /// guest's address to another network.
+    pub(super) fn check(&self, seat: Seat) -> Result<(), SendFault> {
+        let Known { state: link, life } = self.links.get(&seat.port).ok_or(SendFault::NoDevice)?;
+        if *life != seat.life || link.name != seat.name || link.master != Some(seat.bridge) {
             return Err(SendFault::NoDevice);
         }
         if !link.up || !link.carrier {

@@ -17,6 +17,7 @@
 mod brake;
 mod entry;
 mod fault;
+mod ledger;
 mod limiter;
 mod link_table;
 mod prepared;
@@ -32,6 +33,7 @@ use std::io;
 use std::sync::Arc;
 
 pub use brake::Brake;
+pub use ledger::{Ledger, Leftover};
 pub use prepared::{Place, Prepared};
 pub use route::{Route, RouteChoice};
 pub use stage::Stager;
@@ -105,7 +107,7 @@ impl Emitter {
     }
 
     /// Holds a guest's frames ready, in place of those of an earlier generation.
-    pub fn insert(&mut self, prepared: Prepared) {
+    pub fn insert(&mut self, mut prepared: Prepared) {
         let now = clock::now();
         for frame in &prepared.frames {
             self.limiter.prepare(frame.stream, &frame.uplinks, now);
@@ -113,7 +115,18 @@ impl Emitter {
         for link in &prepared.links {
             self.links.seed(link);
         }
+        for frame in &mut prepared.frames {
+            frame.seat.life = self.links.life(frame.seat.port);
+        }
         self.guests.insert(prepared.guest, prepared);
+    }
+
+    /// Looks where each frame's bridge has its address, and notes those behind an uplink.
+    pub fn locate(&mut self, prepared: &mut Prepared) {
+        for (staged, frame) in prepared.staging.frames.iter_mut().zip(&mut prepared.frames) {
+            let port = self.transmitter.whereabouts(frame);
+            staged.behind_uplink = port.is_some_and(|port| frame.uplink_ports.contains(&port));
+        }
     }
 
     /// Forgets a guest's frames.
@@ -149,7 +162,7 @@ impl Emitter {
         if self.brake.paused() {
             return Err(SendFault::Paused);
         }
-        self.links.check(frame.port, frame.bridge)?;
+        self.links.check(frame.seat)?;
         self.limiter
             .admit(frame.stream, &frame.uplinks, ticket.round, now)?;
         self.transmitter.send(frame, ticket.round)?;

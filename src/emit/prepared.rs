@@ -1,8 +1,12 @@
 //! One guest's frames, ready to leave.
 
+use std::collections::BTreeSet;
+
 use super::Route;
 use super::entry::EntryRequest;
+use super::ledger::Leftover;
 use super::limiter::Stream;
+use super::link_table::Seat;
 use crate::engine::{StagedFrame, Staging};
 use crate::model::{GuestId, Ifindex, LinkName, LinkState};
 
@@ -40,10 +44,11 @@ pub struct Place {
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     pub(super) stream: Stream,
-    pub(super) port: Ifindex,
-    pub(super) bridge: Ifindex,
+    pub(super) seat: Seat,
     /// As in [`StagedFrame::uplinks`].
     pub(super) uplinks: Vec<Ifindex>,
+    /// The bridge's own ports that lead there.
+    pub(super) uplink_ports: Vec<Ifindex>,
     pub(super) learns: bool,
     pub(super) route: Route,
     /// The frame as the guest would send it.
@@ -72,6 +77,20 @@ impl Prepared {
             .iter()
             .zip(&self.frames)
             .map(|(staged, frame)| (staged, frame.octets(), frame.route))
+    }
+
+    /// The entries that these frames may leave in their bridges: written, or learned from what was
+    /// injected.
+    #[must_use]
+    pub fn leftovers(&self) -> BTreeSet<Leftover> {
+        let leftover = |frame: &Frame| Leftover {
+            port: frame.seat.port,
+            name: frame.seat.name,
+            bridge: frame.seat.bridge,
+            mac: frame.stream.mac,
+            vlan: frame.stream.vlan,
+        };
+        self.frames.iter().map(leftover).collect()
     }
 
     /// Where the NICs that have frames are plugged in, in document order.

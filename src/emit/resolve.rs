@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::entry::EntryRequest;
 use super::limiter::Stream;
+use super::link_table::Seat;
 use super::prepared::{Frame, Place, Prepared};
 use super::route::Route;
 use super::topology::{Device, Filtering, Kind, Topology};
@@ -180,9 +181,14 @@ impl<'a> Host<'a> {
                 vlan: form.vlan,
                 kind: FrameKind::Rarp,
             },
-            port,
-            bridge,
+            seat: Seat {
+                port,
+                name: site.port.state.name,
+                bridge,
+                life: 0,
+            },
             uplinks: self.bottoms(site.uplinks),
+            uplink_ports: site.uplinks.iter().map(|link| link.state.ifindex).collect(),
             learns: site.port.learns,
             route: match self.route {
                 Route::EntryAndBridge => Route::EntryAndBridge,
@@ -223,7 +229,8 @@ impl Frame {
             mac: self.stream.mac,
             vlan: self.stream.vlan,
             kind: self.stream.kind,
-            port: self.port,
+            port: self.seat.port,
+            bridge: self.seat.bridge,
             uplinks: self.uplinks.clone(),
             behind_uplink: false,
         }

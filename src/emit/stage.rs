@@ -65,6 +65,11 @@ impl Stager {
         Ok((stager, connection))
     }
 
+    /// What `[network] uplinks` says, from here on.
+    pub fn set_uplinks(&mut self, uplinks: Vec<LinkName>) {
+        self.uplinks = uplinks;
+    }
+
     /// Resolves and builds all that `plan` needs. NICs that cannot be announced here are in
     /// [`Staging::refused`], those that the plan itself refuses not among them.
     pub async fn stage(&self, guest: GuestId, generation: u64, plan: &Plan) -> Prepared {

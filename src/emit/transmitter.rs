@@ -8,7 +8,7 @@ use super::fault;
 use super::prepared::Frame;
 use super::route::{Route, RouteChoice};
 use crate::engine::Round;
-use crate::model::SendFault;
+use crate::model::{Ifindex, SendFault};
 use crate::sys::bpf::Injector;
 use crate::sys::packet::PacketSocket;
 
@@ -89,6 +89,11 @@ impl Transmitter {
         self.dry_run = dry_run;
     }
 
+    /// The port behind which the frame's bridge has its address.
+    pub(super) fn whereabouts(&mut self, frame: &mut Frame) -> Option<Ifindex> {
+        self.entries.whereabouts(&mut frame.entry)
+    }
+
     /// Sends one frame. Allocates nothing, but in a dry run, which writes a log line instead.
     pub(super) fn send(&mut self, frame: &mut Frame, round: Round) -> Result<(), SendFault> {
         // A port that does not learn belongs to a manager: libvirt (`macTableManager='libvirt'`)
@@ -122,7 +127,7 @@ impl Transmitter {
     fn inject(&self, frame: &Frame) -> Result<(), SendFault> {
         let injector = self.injector.as_ref().ok_or(SendFault::NotPermitted)?;
         let returned = injector
-            .run(frame.port.get(), &frame.as_guest)
+            .run(frame.seat.port.get(), &frame.as_guest)
             .map_err(|error| fault::of_io(&error))?;
         fault::of_injection(returned)
     }
@@ -132,7 +137,7 @@ impl Transmitter {
         let octets = frame.as_bridge.as_deref().ok_or(SendFault::Refused)?;
         self.entries.learn(&mut frame.entry)?;
         packets
-            .send(frame.bridge.get(), octets)
+            .send(frame.seat.bridge.get(), octets)
             .map_err(|error| fault::of_io(&error))
     }
 }
@@ -152,8 +157,8 @@ fn log(frame: &Frame, route: Route) {
         }
     }
     tracing::info!(
-        port = %frame.port,
-        bridge = %frame.bridge,
+        port = %frame.seat.port,
+        bridge = %frame.seat.bridge,
         %route,
         octets,
         "dry run: this frame would leave",

@@ -28,10 +28,13 @@ pub enum Action {
         /// What to stage.
         plan: Plan,
     },
-    /// Forget what is staged for the guest.
+    /// Forget what is staged for the guest, and settle what its frames may have left behind.
     Unstage {
         /// The guest.
         guest: GuestId,
+        /// It is on this host, running or paused, so that what was left behind is the truth; else
+        /// that is to be undone.
+        stays: bool,
     },
     /// Send one staged frame at once; answer with [`super::Event::Sent`].
     Send(Ticket),
@@ -174,6 +177,10 @@ pub enum Count {
     Drops(Queue),
     /// Answers to a question that was asked in an earlier generation.
     Stale,
+    /// Forwarding entries of ours that were taken back.
+    EntriesUndone,
+    /// Times that the ledger of lasting changes could not be kept.
+    LedgerFaults,
 }
 
 /// A histogram to add to.

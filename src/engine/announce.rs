@@ -1,5 +1,6 @@
 //! Frames that fall due: rounds, pacing, retries whose time has come.
 
+use super::state::State;
 use super::{Action, Cause, Count, Engine, Queue, Round, StagedFrame, Ticket};
 use crate::model::{GuestId, Instant, Outcome, Phase};
 
@@ -246,7 +247,9 @@ impl Engine {
         let Some(guest) = self.guests.get(&id) else {
             return;
         };
-        if guest.arrival.is_none() && guest.departure.is_none() {
+        // One that was found in the middle of a migration has no journal and may run any moment.
+        let awaited = matches!(guest.state, State::Incoming { .. } | State::ArrivedPaused);
+        if guest.arrival.is_none() && guest.departure.is_none() && !awaited {
             self.unstage(id);
         }
     }

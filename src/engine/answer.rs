@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::guest::{Guest, PARKED_FRAMES, Retry};
 use super::{Action, Cause, Count, Engine, Measure, Round, Ticket};
-use crate::model::{GuestId, Instant, LinkState, Phase, Refusal, SendFault};
+use crate::model::{GuestId, Instant, Phase, SendFault};
 
 /// How long a frame waits that met a full queue: a queue of 1,000 frames drains in that time at
 /// 200,000 frames a second.
@@ -165,58 +165,6 @@ impl Engine {
     pub(super) fn lose(&mut self, id: GuestId) {
         if let Some(journal) = self.guests.get_mut(&id).and_then(Guest::journal_mut) {
             journal.measured.lost_frames += 1;
-        }
-    }
-
-    /// A link changed: frames that waited for it go, and NICs that missed it are resolved again.
-    pub(super) fn link(&mut self, now: Instant, link: &LinkState) {
-        let mut opened = Vec::new();
-        let mut appeared = Vec::new();
-        for (&id, guest) in &self.guests {
-            let blocked = guest
-                .blocked
-                .iter()
-                .any(|ticket| guest.port_of(ticket) == Some(link.ifindex));
-            if link.passes() && blocked {
-                opened.push(id);
-            }
-            let missed = guest.staging.iter().flat_map(|staging| &staging.refused).any(
-                |(_, refusal)| {
-                    matches!(
-                        refusal,
-                        Refusal::LinkMissing(name) | Refusal::NotEnslaved(name) if *name == link.name
-                    )
-                },
-            );
-            if missed && link.present && link.master.is_some() {
-                appeared.push(id);
-            }
-        }
-        for id in opened {
-            self.unblock(id, link);
-        }
-        for id in appeared {
-            self.ask(id, now);
-        }
-    }
-
-    fn unblock(&mut self, id: GuestId, link: &LinkState) {
-        let Some(guest) = self.guests.get_mut(&id) else {
-            return;
-        };
-        let (open, shut): (Vec<_>, Vec<_>) = guest
-            .blocked
-            .iter()
-            .copied()
-            .partition(|ticket| guest.port_of(ticket) == Some(link.ifindex));
-        guest.blocked.clear();
-        guest.blocked.extend(shut);
-        if guest.blocked.is_empty() {
-            guest.blocked_until = None;
-        }
-        for ticket in open {
-            self.count(Count::Retries, 1);
-            self.enqueue(ticket);
         }
     }
 }

@@ -103,6 +103,13 @@ pub enum Event {
     },
     /// A link of this host changed.
     Link(LinkState),
+    /// The ledger of lasting changes reports.
+    Ledger {
+        /// Forwarding entries that were taken back since the last report.
+        undone: u64,
+        /// Times since then that a change could not be written down or undone.
+        faults: u64,
+    },
     /// An operator asks for one more round of a guest that runs here.
     Announce {
         /// The guest.
@@ -117,6 +124,8 @@ pub enum Event {
     },
     /// New settings hold from here on.
     Policy(Box<Policy>),
+    /// The agent ends: nothing may stay staged.
+    Ending,
 }
 
 /// libvirt's lifecycle events, in libvirt's words, as far as they matter here.
@@ -270,6 +279,8 @@ pub struct StagedFrame {
     pub kind: FrameKind,
     /// The guest's port, by whose state a retry is timed.
     pub port: Ifindex,
+    /// The bridge that the port belongs to.
+    pub bridge: Ifindex,
     /// The physical ends that it leaves by and whose pacing it counts against; possibly none.
     pub uplinks: Vec<Ifindex>,
     /// The guest's own bridge has the address behind one of its uplinks: it sends frames for the
@@ -298,6 +309,8 @@ pub enum Queue {
     Guests,
     /// Lines of the recorder.
     Record,
+    /// Orders to the ledger of lasting changes.
+    Ledger,
 }
 
 impl Queue {
@@ -311,6 +324,7 @@ impl Queue {
         Self::Pacing,
         Self::Guests,
         Self::Record,
+        Self::Ledger,
     ];
 
     /// The word used in labels.
@@ -325,6 +339,7 @@ impl Queue {
             Self::Pacing => "pacing",
             Self::Guests => "guests",
             Self::Record => "record",
+            Self::Ledger => "ledger",
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Guest {
     pub(crate) generation: u64,
     /// When the staging under way was asked for.
     pub(crate) asked: Option<Instant>,
+    /// When what is staged, or under way, was asked for.
+    pub(crate) question: Instant,
     /// When libvirt is asked again after it did not answer.
     pub(crate) ask_again: Option<Instant>,
     pub(crate) plan: Plan,
@@ -79,6 +81,7 @@ impl Guest {
             state,
             generation: 0,
             asked: None,
+            question: Instant::ZERO,
             ask_again: None,
             plan: Plan::default(),
             staging: None,

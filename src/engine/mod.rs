@@ -12,6 +12,7 @@ mod close;
 mod event;
 mod guest;
 mod journal;
+mod links;
 mod outline;
 mod pacing;
 mod plan;
@@ -24,7 +25,7 @@ mod state;
 mod translate;
 mod waiting;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use action::{Action, Cause, Count, Measure, Round, Ticket};
 pub use event::{
@@ -39,6 +40,7 @@ pub use snapshot::{GuestPhase, GuestView, LibvirtView, Measured, PhaseAt, Record
 
 use crate::model::{GuestId, Instant, Timestamp};
 use guest::Guest;
+use links::LinkTable;
 use pacing::Pacer;
 use waiting::Waiting;
 
@@ -62,6 +64,12 @@ pub struct Engine {
     libvirt: LibvirtView,
     ever_connected: bool,
     guests: BTreeMap<GuestId, Guest>,
+    /// Guests that the shell was told to stage and not yet to forget.
+    held: BTreeSet<GuestId>,
+    links: LinkTable,
+    /// The generation of the latest question. All guests share the count, so that an answer never
+    /// meets a guest that left and came back.
+    generation: u64,
     waiting: Waiting,
     pacer: Pacer,
     /// When the first waiting frame may leave.
@@ -82,6 +90,9 @@ impl Engine {
             libvirt: LibvirtView::default(),
             ever_connected: false,
             guests: BTreeMap::new(),
+            held: BTreeSet::new(),
+            links: LinkTable::default(),
+            generation: 0,
             waiting: Waiting::new(),
             release_at: None,
             actions: VecDeque::with_capacity(ACTIONS),
@@ -132,12 +143,14 @@ impl Engine {
                 outcome,
             } => self.sent(now, ticket, returned, outcome),
             Event::Link(link) => self.link(now, &link),
+            Event::Ledger { undone, faults } => self.ledger(undone, faults),
             Event::Announce { guest } => self.announce_once(now, guest, Cause::Operator),
             Event::Dropped { queue, count } => self.count(Count::Drops(queue), count),
             Event::Policy(policy) => {
                 self.pacer.configure(policy.pacing);
                 self.policy = *policy;
             }
+            Event::Ending => self.let_go(),
         }
         self.release(now);
     }
@@ -169,6 +182,15 @@ impl Engine {
             .values()
             .filter_map(|guest| guest.deadline(self.policy.rounds));
         guests.chain(self.release_at).min()
+    }
+
+    /// Whether an answer of [`Event::Staged`] to this question is waited for. One that is not must
+    /// not be made ready to fire.
+    #[must_use]
+    pub fn awaits(&self, guest: GuestId, generation: u64) -> bool {
+        self.guests
+            .get(&guest)
+            .is_some_and(|guest| guest.generation == generation && guest.asked.is_some())
     }
 
     /// First frames of migrations that wait for pacing: what an end of the agent waits for.
@@ -204,6 +226,22 @@ impl Engine {
 
     fn count(&mut self, count: Count, amount: u64) {
         self.act(Action::Count(count, amount));
+    }
+
+    fn next_generation(&mut self) -> u64 {
+        self.generation += 1;
+        self.generation
+    }
+
+    fn ledger(&mut self, undone: u64, faults: u64) {
+        for (count, amount) in [
+            (Count::EntriesUndone, undone),
+            (Count::LedgerFaults, faults),
+        ] {
+            if amount > 0 {
+                self.count(count, amount);
+            }
+        }
     }
 
     fn timestamp(&self, at: Instant) -> Timestamp {

@@ -86,7 +86,11 @@ impl Engine {
         self.guests
             .insert(id, Guest::new(facts.name.clone(), state));
         match state {
-            State::Incoming { .. } => self.ask(id, now),
+            State::Incoming { .. } => {
+                // An agent before us may have left something behind for it.
+                self.held.insert(id);
+                self.ask(id, now);
+            }
             State::Running => self.inspect(id, now),
             State::Absent
             | State::Paused

@@ -8,17 +8,22 @@ use crate::model::{GuestDescription, GuestId, Instant, Phase, Refusal};
 /// How long after libvirt did not describe an arriving guest it is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
+/// How long after links changed between a question and its answer the question is asked anew: a
+/// device that is taken down goes through its steps within some milliseconds.
+const SETTLED: Duration = Duration::from_millis(10);
+
 impl Engine {
     /// Asks libvirt for the guest's XML, to stage it.
     pub(super) fn ask(&mut self, id: GuestId, now: Instant) {
+        let generation = self.next_generation();
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
-        guest.generation += 1;
+        guest.generation = generation;
         guest.asked = Some(now);
+        guest.question = now;
         guest.ask_again = None;
         guest.staging = None;
-        let generation = guest.generation;
         self.act(Action::Describe {
             guest: id,
             generation,
@@ -51,6 +56,7 @@ impl Engine {
                     guest.name = description.name;
                     guest.plan = plan.clone();
                 }
+                self.held.insert(id);
                 self.act(Action::Stage {
                     guest: id,
                     generation,
@@ -80,6 +86,11 @@ impl Engine {
         else {
             return self.count(Count::Stale, 1);
         };
+        if guest.is_misplaced(&staging, &self.links) {
+            // The links changed between the question and its answer.
+            guest.ask_again = Some(now + SETTLED);
+            return;
+        }
         let asked = guest.asked.take();
         let refused = staging.refused.clone();
         for frame in &staging.frames {
@@ -117,15 +128,27 @@ impl Engine {
     }
 
     pub(super) fn unstage(&mut self, id: GuestId) {
+        let generation = self.next_generation();
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
-        guest.generation += 1;
+        guest.generation = generation;
         guest.asked = None;
         guest.ask_again = None;
+        guest.staging = None;
         guest.forget_parked();
-        if guest.staging.take().is_some() {
-            self.act(Action::Unstage { guest: id });
+        let stays = guest.state.stays();
+        if self.held.remove(&id) {
+            self.act(Action::Unstage { guest: id, stays });
+        }
+    }
+
+    /// Ends everything that is staged; what was not announced until now is not any more.
+    pub(super) fn let_go(&mut self) {
+        let guests: Vec<GuestId> = self.guests.keys().copied().collect();
+        for id in guests {
+            self.cut(id);
+            self.unstage(id);
         }
     }
 }

@@ -115,6 +115,17 @@ impl State {
         matches!(self, Self::Incoming { certain: true } | Self::ArrivedPaused)
     }
 
+    /// Whether the guest is on this host and nowhere else, running or paused.
+    pub(crate) const fn stays(self) -> bool {
+        match self {
+            Self::Running | Self::Paused | Self::Outgoing | Self::OutgoingPaused => true,
+            Self::Absent
+            | Self::Incoming { .. }
+            | Self::ArrivedPaused
+            | Self::SwitchedOver { .. } => false,
+        }
+    }
+
     /// Where `signal` leads, and what it asks for.
     pub(crate) const fn step(self, signal: Signal) -> (Self, Effect) {
         match signal {

@@ -1,20 +1,23 @@
 //! The connection to libvirt.
 //!
 //! ```text
-//!  libvirtd <==> [ event loop + callbacks ] -> inbox -> Listener::next_event -> engine
-//!           <==> [ worker thread: RPC     ] ---^  ^
-//!                        ^                        |
-//!                requests (bounded)        full: Described(Unavailable)
+//!  libvirtd <==> [ event loop + callbacks ] ---------> Hear::hear ----------> engine
+//!                          | where something waits      |  full
+//!                          v                            v
+//!           <==> [ worker thread: RPC     ] -> inbox -> Listener::next_event -> engine
+//!                          ^
+//!                requests (bounded; when full: Described(Unavailable))
 //! ```
 //!
 //! The thread that owns the [`Listener`] runs libvirt's event loop in [`Listener::dispatch`], so
-//! that an event reaches the engine on the thread that announces, without a hop. Whatever waits
+//! that an event reaches the engine on the thread that announces, within the callback. Whatever waits
 //! for libvirt (connecting, listing, describing, closing) happens on one worker thread.
 //!
 //! A libvirt that is not there is no error: the worker tries until it is.
 
 mod callbacks;
 mod find;
+mod hearer;
 mod inbox;
 mod session;
 mod settings;
@@ -23,7 +26,9 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -31,6 +36,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 pub use self::find::{FindGuestError, FindReply};
+pub use self::hearer::Hear;
 pub use self::settings::{Access, Backoff, Keepalive, Settings};
 
 use self::inbox::{Generation, Inbox};
@@ -114,6 +120,13 @@ impl Listener {
         })
     }
 
+    /// Has events go to `hearer` within libvirt's callbacks, during [`dispatch`](Self::dispatch) on
+    /// this thread. [`next_event`](Self::next_event) has what came before or could not be taken:
+    /// where it has something, later events queue behind it.
+    pub fn hear_by(&mut self, hearer: &Rc<RefCell<dyn Hear>>) {
+        hearer::install(hearer);
+    }
+
     /// Waits until [`dispatch`](Self::dispatch) or [`next_event`](Self::next_event) has something
     /// to do. Dropping the future loses nothing.
     pub async fn ready(&mut self) {
@@ -122,12 +135,14 @@ impl Listener {
         }
     }
 
-    /// Runs libvirt's event loop without blocking, until there is an event to fetch or nothing
-    /// left to do. Events first: what remains to be done then makes [`ready`](Self::ready) return
-    /// at once.
+    /// Runs libvirt's event loop without blocking, until an event was heard, there is one to fetch,
+    /// or nothing is left to do. Events first: what remains to be done then makes
+    /// [`ready`](Self::ready) return at once.
     pub fn dispatch(&mut self) {
         let inbox = &self.inbox;
-        self.event_loop.dispatch(|| inbox.is_ready());
+        hearer::forget_heard();
+        self.event_loop
+            .dispatch(|| hearer::has_heard() || inbox.is_ready());
     }
 
     /// The next event, in order.

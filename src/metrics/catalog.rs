@@ -152,6 +152,16 @@ pub(super) const STALE_ANSWERS: Definition = counter(
     "Answers that came after the question had been asked anew.",
     &[],
 );
+pub(super) const ENTRIES_UNDONE: Definition = counter(
+    "macmove_forwarding_entries_undone_total",
+    "Forwarding entries that were taken back because their guest did not stay.",
+    &[],
+);
+pub(super) const LEDGER_ERRORS: Definition = counter(
+    "macmove_ledger_errors_total",
+    "Lasting changes that could not be written down or undone.",
+    &[],
+);
 pub(super) const LIBVIRT_CONNECTED: Definition = gauge(
     "macmove_libvirt_connected",
     "1 while a connection to libvirt stands.",
@@ -220,6 +230,8 @@ pub const CATALOG: &[Definition] = &[
     RECONNECTS,
     DROPPED,
     STALE_ANSWERS,
+    ENTRIES_UNDONE,
+    LEDGER_ERRORS,
     LIBVIRT_CONNECTED,
     LIBVIRT_RESYNCED,
     GUESTS,

@@ -43,6 +43,8 @@ pub struct Metrics {
     reconnects: IntCounter,
     dropped: BTreeMap<Queue, IntCounter>,
     stale_answers: IntCounter,
+    entries_undone: IntCounter,
+    ledger_errors: IntCounter,
     libvirt_connected: IntGauge,
     libvirt_resynced: IntGauge,
     guests: BTreeMap<GuestPhase, IntGauge>,
@@ -108,6 +110,8 @@ impl Metrics {
                 Queue::ALL.iter().map(|&q| (q, [q.label()])),
             )?,
             stale_answers: families.counter(&catalog::STALE_ANSWERS)?,
+            entries_undone: families.counter(&catalog::ENTRIES_UNDONE)?,
+            ledger_errors: families.counter(&catalog::LEDGER_ERRORS)?,
             libvirt_connected: families.gauge(&catalog::LIBVIRT_CONNECTED)?,
             libvirt_resynced: families.gauge(&catalog::LIBVIRT_RESYNCED)?,
             guests: families.gauges(&catalog::GUESTS, GUEST_PHASES.map(|(p, word)| (p, [word])))?,
@@ -181,6 +185,8 @@ impl Metrics {
             Count::Reconnects => Some(&self.reconnects),
             Count::Drops(queue) => self.dropped.get(&queue),
             Count::Stale => Some(&self.stale_answers),
+            Count::EntriesUndone => Some(&self.entries_undone),
+            Count::LedgerFaults => Some(&self.ledger_errors),
         };
         if let Some(counter) = counter {
             counter.inc_by(by);

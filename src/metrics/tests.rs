@@ -19,6 +19,8 @@ fn every_count() -> Vec<Count> {
         Count::StagedLate,
         Count::Reconnects,
         Count::Stale,
+        Count::EntriesUndone,
+        Count::LedgerFaults,
     ];
     counts.extend(FrameKind::ALL.iter().map(|&kind| Count::Frames(kind)));
     counts.extend(SendFault::ALL.iter().map(|&fault| Count::Faults(fault)));

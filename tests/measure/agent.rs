@@ -1,41 +1,33 @@
 //! The way of an event through the agent, as its driver has it.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use macmoved::daemon::HotPath;
 use macmoved::emit::{Emitter, Prepared, RouteChoice};
-use macmoved::engine::{Action, Engine, Event, Lifecycle, Policy};
-use macmoved::listen::libvirt::{Access, Listener, Settings};
-use macmoved::model::{GuestDescription, GuestId, Instant};
+use macmoved::engine::{Action, Engine, Event, Lifecycle, Measure, Policy};
+use macmoved::listen::libvirt::{Access, Hear, Listener, Settings};
+use macmoved::model::{GuestDescription, GuestId};
 use macmoved::sys::clock;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::libvirt::{Libvirt, URI};
 use crate::world::{plan, settings};
 
-/// Migrations after which the emitter is opened anew: its brake lets 40 frames of one guest through
-/// in ten seconds.
+/// Migrations after which everything is opened anew: the emitter's brake lets 40 frames of one
+/// guest through in ten seconds.
 const MIGRATIONS: u32 = 32;
-
-/// One announcement.
-pub(crate) struct Sent {
-    /// Entry of libvirt's callback.
-    pub(crate) at: Instant,
-    /// When the engine got the event.
-    pub(crate) heard: Instant,
-    /// When the emitter was called.
-    pub(crate) fired: Instant,
-    /// When it returned.
-    pub(crate) returned: Instant,
-}
 
 pub(crate) struct Agent {
     runtime: Runtime,
     listener: Listener,
-    engine: Engine,
-    emitter: Emitter,
+    hot: Rc<RefCell<HotPath>>,
     route: RouteChoice,
     prepared: Prepared,
-    migrations: u32,
     guest: GuestId,
-    sent: Option<Sent>,
+    migrations: u32,
+    event_to_wire: Option<Duration>,
 }
 
 impl Agent {
@@ -45,8 +37,7 @@ impl Agent {
         let mut listener = runtime
             .block_on(async { Listener::start(Settings::new(URI, Access::Full)) })
             .unwrap();
-        let mut engine = Engine::new(Policy::default());
-        let guest = runtime.block_on(only_guest(&mut listener, &mut engine));
+        let guest = runtime.block_on(only_guest(&mut listener));
         let emitter = Emitter::open(settings(route)).unwrap();
         let prepared = runtime.block_on(async {
             let (stager, connection) = emitter.stager().unwrap();
@@ -56,105 +47,82 @@ impl Agent {
         assert_eq!(prepared.staging.frames.len(), 1);
         Self {
             runtime,
+            hot: hear(&mut listener, route),
             listener,
-            engine,
-            emitter,
             route,
             prepared,
-            migrations: 0,
             guest,
-            sent: None,
+            migrations: 0,
+            event_to_wire: None,
         }
     }
 
-    pub(crate) fn guest(&self) -> GuestId {
+    pub(crate) const fn guest(&self) -> GuestId {
         self.guest
     }
 
-    /// Ends the last migration and begins one that arrives paused, everything ready.
+    /// Begins a migration that arrives paused, everything ready.
     pub(crate) fn stage(&mut self, libvirt: &Libvirt) {
+        libvirt.suspend();
+        self.turn();
         self.migrations += 1;
         if self.migrations.is_multiple_of(MIGRATIONS) {
-            self.emitter = Emitter::open(settings(self.route)).unwrap();
+            self.hot = hear(&mut self.listener, self.route);
         }
-        libvirt.suspend();
-        self.turn(|event| {
-            matches!(
-                event,
-                Event::Lifecycle {
-                    change: Lifecycle::SuspendedPaused,
-                    ..
-                }
-            )
-        });
-        for change in [Lifecycle::StoppedFailed, Lifecycle::StartedMigrated] {
-            let at = clock::now();
-            let guest = self.guest;
+        for change in [
+            Lifecycle::StoppedFailed,
+            Lifecycle::StartedMigrated,
+            Lifecycle::SuspendedPaused,
+        ] {
+            let (guest, at) = (self.guest, clock::now());
             self.handle(Event::Lifecycle { guest, at, change });
         }
-        assert!(self.sent.is_none(), "nothing is sent before the word");
+        assert!(self.event_to_wire.is_none(), "no word, no frame");
     }
 
-    /// Waits for the word and returns what followed.
-    pub(crate) fn hear(&mut self) -> Sent {
-        self.turn(|event| {
-            matches!(
-                event,
-                Event::Lifecycle {
-                    change: Lifecycle::ResumedUnpaused,
-                    ..
-                }
-            )
-        });
-        self.sent.take().expect("the first round leaves at once")
+    /// Waits for the word and returns the time from its coming to the return of the send, as the
+    /// agent itself measured it.
+    pub(crate) fn hear(&mut self) -> Duration {
+        loop {
+            self.turn();
+            if let Some(event_to_wire) = self.event_to_wire.take() {
+                return event_to_wire;
+            }
+        }
     }
 
     pub(crate) fn stop(self) {
         self.listener.stop();
     }
 
-    /// Runs the driver's loop until libvirt has said `word`.
-    fn turn(&mut self, word: impl Fn(&Event) -> bool) {
-        let mut said = false;
-        while !said {
-            self.runtime.block_on(self.listener.ready());
-            self.listener.dispatch();
-            while let Some(event) = self.listener.next_event() {
-                said |= word(&event);
-                self.handle(event);
-            }
+    /// The driver's loop, once around.
+    fn turn(&mut self) {
+        self.runtime.block_on(self.listener.ready());
+        self.listener.dispatch();
+        while let Some(event) = self.listener.next_event() {
+            self.handle(event);
         }
+        self.follow();
     }
 
     fn handle(&mut self, event: Event) {
-        let now = clock::now();
-        self.engine.handle_event(now, event);
-        while let Some(action) = self.engine.poll_action() {
-            self.carry_out(&action, now);
+        self.hot.borrow_mut().handle(event);
+        self.follow();
+    }
+
+    fn follow(&mut self) {
+        loop {
+            let next = self.hot.borrow_mut().next_action();
+            let Some(action) = next else {
+                return;
+            };
+            self.carry_out(&action);
         }
     }
 
-    fn carry_out(&mut self, action: &Action, heard: Instant) {
-        match action {
-            &Action::Send(ticket) => {
-                let fired = clock::now();
-                let outcome = self.emitter.fire(&ticket, fired);
-                let returned = clock::now();
-                assert_eq!(outcome, Ok(()));
-                self.sent = Some(Sent {
-                    at: ticket.since,
-                    heard,
-                    fired,
-                    returned,
-                });
-                let sent = Event::Sent {
-                    ticket,
-                    returned,
-                    outcome,
-                };
-                self.engine.handle_event(returned, sent);
-            }
-            &Action::Describe { guest, generation } => {
+    fn carry_out(&mut self, action: &Action) {
+        match *action {
+            Action::Describe { guest, generation } => {
                 let description = GuestDescription {
                     uuid: Some(guest),
                     name: "guest".to_owned().into(),
@@ -167,21 +135,16 @@ impl Agent {
                     outcome,
                 });
             }
-            &Action::Stage {
-                guest, generation, ..
-            } => {
+            Action::Stage { generation, .. } => {
                 let mut prepared = self.prepared.clone();
                 prepared.generation = generation;
-                let staging = prepared.staging.clone();
-                self.emitter.insert(prepared);
-                self.handle(Event::Staged {
-                    guest,
-                    generation,
-                    staging,
-                });
+                self.hot.borrow_mut().staged(prepared);
+                self.follow();
             }
-            &Action::Unstage { guest } => self.emitter.remove(guest),
-            Action::Reached { .. }
+            Action::Measure(Measure::EventToWire(_), delay) => self.event_to_wire = Some(delay),
+            Action::Send(_)
+            | Action::Unstage { .. }
+            | Action::Reached { .. }
             | Action::Refused { .. }
             | Action::Finished(_)
             | Action::Count(..)
@@ -190,20 +153,23 @@ impl Agent {
     }
 }
 
+/// A hot path of its own that hears libvirt.
+fn hear(listener: &mut Listener, route: RouteChoice) -> Rc<RefCell<HotPath>> {
+    let engine = Engine::new(Policy::default());
+    let emitter = Emitter::open(settings(route)).unwrap();
+    let hot = Rc::new(RefCell::new(HotPath::new(engine, emitter)));
+    listener.hear_by(&(Rc::clone(&hot) as Rc<RefCell<dyn Hear>>));
+    hot
+}
+
 /// The one guest of the test driver, once libvirt has listed it.
-async fn only_guest(listener: &mut Listener, engine: &mut Engine) -> GuestId {
+async fn only_guest(listener: &mut Listener) -> GuestId {
     loop {
         listener.ready().await;
         listener.dispatch();
         while let Some(event) = listener.next_event() {
-            let mut guest = None;
-            if let Event::Listed { guests } = &event {
-                guest = guests.first().map(|facts| facts.guest);
-            }
-            engine.handle_event(clock::now(), event);
-            while engine.poll_action().is_some() {}
-            if let Some(guest) = guest {
-                return guest;
+            if let Event::Listed { guests } = event {
+                return guests.first().unwrap().guest;
             }
         }
     }

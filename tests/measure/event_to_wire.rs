@@ -50,10 +50,6 @@ const INSIDE: &str = "MACMOVED_MEASURE_INSIDE_NETNS";
 struct Samples {
     /// Callback to return of the send.
     wire: Vec<Duration>,
-    /// Of this, the time until the engine has the event.
-    heard: Vec<Duration>,
-    /// Of this, the send itself with all that the emitter looks at.
-    fired: Vec<Duration>,
     /// The minimal loop.
     floor: Vec<Duration>,
 }
@@ -109,12 +105,7 @@ fn measure(route: RouteChoice, count: usize) -> (f64, f64) {
         agent.stage(&libvirt);
         let pause = PAUSE + SPREAD * u32::try_from(sample % 16).unwrap() / 16;
         libvirt.resume_after(pause);
-        let sent = agent.hear();
-        samples.wire.push(sent.returned.saturating_since(sent.at));
-        samples.heard.push(sent.heard.saturating_since(sent.at));
-        samples
-            .fired
-            .push(sent.returned.saturating_since(sent.fired));
+        samples.wire.push(agent.hear());
         std::thread::sleep(pause);
         samples.floor.push(sleeper.wake());
     }
@@ -140,11 +131,6 @@ fn report(route: RouteChoice, samples: &mut Samples) -> (f64, f64) {
         median
     };
     let wire = line("event to wire", &mut samples.wire);
-    line(
-        "  of this until the engine has the event",
-        &mut samples.heard,
-    );
-    line("  of this the emitter", &mut samples.fired);
     let floor = line("minimal loop", &mut samples.floor);
     println!("{:<42} {:>17.2}", "ratio of the medians", wire / floor);
     (wire, wire / floor)

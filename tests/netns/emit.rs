@@ -445,3 +445,29 @@ fn an_injection_that_is_refused_goes_by_the_bridge_device() {
         },
     );
 }
+
+#[test]
+fn a_guest_behind_an_uplink_is_noticed_where_it_is_staged() {
+    isolated(
+        "emit::a_guest_behind_an_uplink_is_noticed_where_it_is_staged",
+        || {
+            build();
+            let behind_uplink = || {
+                let mut rig = Rig::new(settings(RouteChoice::Injection));
+                let mut prepared = rig.stage(&plan("vnet1"));
+                rig.emitter.locate(&mut prepared);
+                prepared.staging.frames[0].behind_uplink
+            };
+            assert!(!behind_uplink(), "nobody knows the address");
+            guest_talks_at_the_old_host();
+            assert!(behind_uplink(), "the bridge has it behind up0");
+            send(
+                "guest1",
+                &crate::world::probe(MAC, macmoved::model::MacAddr::BROADCAST),
+            );
+            settle();
+            assert_eq!(port_of("br0", MAC).as_deref(), Some("vnet1"));
+            assert!(!behind_uplink(), "the bridge has it on its own port");
+        },
+    );
+}

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::control::fixture::{Holder, connected, holder};
+use crate::control::{Brakes, Pause};
 use crate::engine::Snapshot;
 
 struct Server {
@@ -116,6 +117,37 @@ async fn a_connection_carries_one_request() {
     let one = "GET /-/healthy HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n";
     let response = exchange(server.address, &one.repeat(3)).await;
     assert_eq!(response.matches("HTTP/1.1 200").count(), 1, "{response}");
+}
+
+#[tokio::test]
+async fn a_caller_that_closed_its_sending_side_is_answered() {
+    let server = server(LIMITS, connected(true, true)).await;
+    // It is a matter of which is seen first, the request or its end.
+    for _ in 0..50 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let request = b"GET /-/ready HTTP/1.0\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        assert!(response.contains(" 200 "), "{response:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_scrape_shows_the_brakes() {
+    let server = server(LIMITS, connected(true, true)).await;
+    for (paused, safe_mode) in [(true, false), (false, true)] {
+        server.holder.brakes.send_replace(Brakes {
+            pause: paused.then_some(Pause::Command { until: None }),
+            safe_mode,
+        });
+        let (_, text) = get(server.address, "/metrics").await;
+        for (name, holds) in [("paused", paused), ("safe_mode", safe_mode)] {
+            let line = format!("\nmacmove_{name} {}\n", u8::from(holds));
+            assert!(text.contains(&line), "{line}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -16,10 +16,19 @@ fn port() -> LinkState {
     }
 }
 
+fn seat(life: u64) -> Seat {
+    Seat {
+        port: ifindex(5),
+        name: "vnet1".parse().unwrap(),
+        bridge: ifindex(3),
+        life,
+    }
+}
+
 fn verdict(link: LinkState) -> Result<(), SendFault> {
     let mut table = LinkTable::default();
     table.observe(&link);
-    table.check(ifindex(5), ifindex(3))
+    table.check(seat(table.life(ifindex(5))))
 }
 
 #[test]
@@ -51,6 +60,9 @@ fn only_a_port_that_passes_frames_to_its_bridge_is_sent_to() {
         let elsewhere = LinkState { master, ..port() };
         assert_eq!(verdict(elsewhere), Err(SendFault::NoDevice));
     }
+    let name = "tap7".parse().unwrap();
+    let renamed = LinkState { name, ..port() };
+    assert_eq!(verdict(renamed), Err(SendFault::NoDevice));
     let gone = LinkState {
         present: false,
         ..port()
@@ -61,7 +73,7 @@ fn only_a_port_that_passes_frames_to_its_bridge_is_sent_to() {
 #[test]
 fn what_staging_found_gives_way_to_notifications() {
     let mut table = LinkTable::default();
-    let check = |table: &LinkTable| table.check(ifindex(5), ifindex(3));
+    let check = |table: &LinkTable| table.check(seat(1));
     assert_eq!(check(&table), Err(SendFault::NoDevice));
     table.seed(&port());
     assert_eq!(check(&table), Ok(()));
@@ -74,4 +86,30 @@ fn what_staging_found_gives_way_to_notifications() {
     assert_eq!(check(&table), Err(SendFault::NoCarrier));
     table.observe(&port());
     assert_eq!(check(&table), Ok(()));
+}
+
+#[test]
+fn a_device_that_got_name_and_number_of_another_is_not_that() {
+    let mut table = LinkTable::default();
+    table.observe(&port());
+    let old = seat(table.life(ifindex(5)));
+    assert_eq!(table.check(old), Ok(()));
+    let gone = LinkState {
+        present: false,
+        ..port()
+    };
+    table.observe(&gone);
+    table.observe(&port());
+    assert_eq!(table.check(old), Err(SendFault::NoDevice));
+    assert_eq!(table.check(seat(table.life(ifindex(5)))), Ok(()));
+    // A port that leaves its bridge and comes back is the same.
+    let alone = LinkState {
+        master: None,
+        ..port()
+    };
+    let new = seat(table.life(ifindex(5)));
+    table.observe(&alone);
+    assert_eq!(table.check(new), Err(SendFault::NoDevice));
+    table.observe(&port());
+    assert_eq!(table.check(new), Ok(()));
 }

@@ -85,6 +85,7 @@ fn without_filtering_one_untagged_frame_each() {
         vlan: None,
         kind: FrameKind::Rarp,
         port: ifindex(port),
+        bridge: ifindex(3),
         uplinks: vec![ifindex(2)],
         behind_uplink: false,
     };

@@ -198,6 +198,7 @@ fn a_failed_arrival_is_silent_and_forgotten() {
 #[test]
 fn frames_wait_for_a_port_that_does_not_pass_them() {
     let mut world = World::new(Policy::default());
+    world.event(Event::Link(link(port(1, 0), false)));
     world.fault = Some(SendFault::NotForwarding);
     world.arrive(1);
     world.wait(2_000);

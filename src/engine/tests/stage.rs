@@ -1,4 +1,4 @@
-use super::world::{World, guest, link, port};
+use super::world::{World, guest, link, port, tap};
 use crate::engine::{Action, Count, DescribeFault, Event, Lifecycle, Policy, Staging};
 use crate::model::Refusal;
 
@@ -49,7 +49,7 @@ fn a_link_that_appears_late_is_resolved_again() {
     let mut world = World::new(Policy::default());
     world.slow = true;
     world.says(1, Lifecycle::StartedMigrated);
-    let refused = vec![(0, Refusal::LinkMissing("vnet0".parse().unwrap()))];
+    let refused = vec![(0, Refusal::LinkMissing(tap(port(1, 0))))];
     let staging = Staging {
         frames: Vec::new(),
         refused,

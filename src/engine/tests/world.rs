@@ -7,7 +7,7 @@ use crate::engine::{
 };
 use crate::model::{
     Attachment, FrameKind, GuestDescription, GuestId, GuestName, Ifindex, Instant, Interface,
-    LinkState, MacAddr, Nic, PortState, SendFault,
+    LinkName, LinkState, MacAddr, Nic, PortState, SendFault,
 };
 
 /// One frame that the engine let go.
@@ -26,6 +26,10 @@ pub(crate) struct World {
     pub(crate) fault: Option<SendFault>,
     /// Stagings wait for [`World::finish_stagings`].
     pub(crate) slow: bool,
+    /// The bridge that stagings find.
+    pub(crate) bridge: Ifindex,
+    /// The number that stagings find a tap under, where not its own.
+    pub(crate) device: Option<Ifindex>,
     /// NICs of each guest.
     pub(crate) nics: u8,
     stagings: Vec<(GuestId, u64, usize)>,
@@ -39,14 +43,22 @@ pub(crate) fn port(number: u8, nic: u8) -> Ifindex {
     Ifindex::new(100 + u32::from(number) * 10 + u32::from(nic)).unwrap()
 }
 
+/// The name of the tap with that number.
+pub(crate) fn tap(ifindex: Ifindex) -> LinkName {
+    format!("vnet{ifindex}").parse().unwrap()
+}
+
+/// The bridge of every tap.
+pub(crate) const BRIDGE: Option<Ifindex> = Ifindex::new(3);
+
 pub(crate) fn link(ifindex: Ifindex, open: bool) -> LinkState {
     LinkState {
         ifindex,
-        name: "vnet0".parse().unwrap(),
+        name: tap(ifindex),
         present: true,
         up: true,
         carrier: open,
-        master: Ifindex::new(3),
+        master: BRIDGE,
         port: Some(PortState::Forwarding),
     }
 }
@@ -65,6 +77,8 @@ impl World {
             actions: Vec::new(),
             fault: None,
             slow: false,
+            bridge: BRIDGE.unwrap(),
+            device: None,
             nics: 1,
             stagings: Vec::new(),
         }
@@ -138,7 +152,7 @@ impl World {
 
     pub(crate) fn finish_stagings(&mut self) {
         for (id, generation, nics) in std::mem::take(&mut self.stagings) {
-            let staging = Self::staging(id, nics);
+            let staging = self.staging(id, nics);
             self.event(Event::Staged {
                 guest: id,
                 generation,
@@ -233,7 +247,7 @@ impl World {
                 nic: Ok(Nic {
                     mac: MacAddr::new([0x52, 0x54, 0, 0, id.octets()[0], nic]),
                     attachment: Attachment::BridgeTap,
-                    target: Some(format!("vnet{nic}").parse().unwrap()),
+                    target: Some(tap(port(id.octets()[0], nic))),
                 }),
             })
             .collect();
@@ -245,14 +259,15 @@ impl World {
         }
     }
 
-    fn staging(id: GuestId, nics: usize) -> Staging {
+    fn staging(&self, id: GuestId, nics: usize) -> Staging {
         let frames = (0..u8::try_from(nics).unwrap())
             .map(|nic| StagedFrame {
                 nic: u16::from(nic),
                 mac: MacAddr::new([0x52, 0x54, 0, 0, id.octets()[0], nic]),
                 vlan: None,
                 kind: FrameKind::Rarp,
-                port: port(id.octets()[0], nic),
+                port: self.device.unwrap_or_else(|| port(id.octets()[0], nic)),
+                bridge: self.bridge,
                 uplinks: vec![Ifindex::new(2).unwrap()],
                 behind_uplink: id.octets()[0] >= STRAY,
             })

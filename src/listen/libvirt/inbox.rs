@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::hearer;
 use crate::engine::{Event, GuestFacts, Queue};
 
 /// Callbacks that wait for the engine: about 250 migrations' worth at once. When full, further
@@ -107,14 +108,25 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one event of a callback. That of a connection which is gone is none of ours.
+    /// Takes one event of a callback, past the queue where nothing is in it. That of a connection
+    /// which is gone is none of ours.
     pub(super) fn callback(&self, generation: Generation, event: Event) {
-        let mut state = self.lock();
-        if state.current == Some(generation) {
-            state.push_callback(event);
+        let state = self.lock();
+        if state.current != Some(generation) {
+            return;
         }
+        let idle = state.is_idle();
+        // The hearer may want to answer.
         drop(state);
-        (self.wake)();
+        let left = if idle {
+            hearer::tell(event)
+        } else {
+            Err(event)
+        };
+        if let Err(event) = left {
+            self.lock().push_callback(event);
+            (self.wake)();
+        }
     }
 
     /// Takes one answer to a request.
@@ -216,6 +228,11 @@ impl Inbox {
 }
 
 impl State {
+    /// Whether an event that comes now would be the next one.
+    fn is_idle(&self) -> bool {
+        self.entries.is_empty() && self.answers_lost == 0 && !self.holding
+    }
+
     fn push_callback(&mut self, event: Event) {
         if self.callbacks < CALLBACKS {
             self.callbacks += 1;

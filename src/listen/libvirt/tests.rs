@@ -1,6 +1,8 @@
 //! Against libvirt's own test driver, which lives in this process: `test:///default` has one
 //! guest named `test`, which runs, and shares its state among all connections.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,7 @@ use tokio::runtime::Runtime;
 use virt::connect::Connect;
 use virt::domain::Domain;
 
-use super::{Access, FindGuestError, Listener, Settings, StartListenerError};
+use super::{Access, FindGuestError, Hear, Listener, Settings, StartListenerError};
 use crate::engine::{DescribeFault, Event, Lifecycle, RunState};
 use crate::model::GuestId;
 use crate::sys::event_loop::RegisterEventLoopError;
@@ -289,5 +291,37 @@ fn an_event_costs_no_allocation() {
         info.count_total
     };
     assert_eq!([(); 5].map(|()| once(&mut rig)), [0; 5]);
+    rig.listener.stop();
+}
+
+/// The event is taken before the callback returns, and `dispatch` ends with it.
+#[test]
+fn a_hearer_is_told_within_dispatch() {
+    #[derive(Default)]
+    struct Ears(Vec<Event>);
+    impl Hear for Ears {
+        fn hear(&mut self, event: Event) -> Result<(), Event> {
+            self.0.push(event);
+            Ok(())
+        }
+    }
+    let mut rig = Rig::start("test:///default", Access::Full);
+    rig.connected();
+    let (_connection, domain) = guest();
+    let ears = Rc::new(RefCell::new(Ears::default()));
+    rig.listener
+        .hear_by(&(Rc::clone(&ears) as Rc<RefCell<dyn Hear>>));
+    domain.suspend().unwrap();
+    while ears.borrow().0.is_empty() {
+        assert!(rig.listener.event_loop.wait(SOON));
+        rig.listener.dispatch();
+    }
+    assert_eq!(rig.listener.next_event(), None);
+    let heard = std::mem::take(&mut ears.borrow_mut().0);
+    let [Event::Lifecycle { change, .. }] = heard.as_slice() else {
+        panic!("{heard:?}");
+    };
+    assert_eq!(*change, Lifecycle::SuspendedPaused);
+    domain.resume().unwrap();
     rig.listener.stop();
 }

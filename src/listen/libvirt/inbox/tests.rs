@@ -1,6 +1,9 @@
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::super::hearer::{self, Hear};
 use super::{ANSWERS, CALLBACKS, CAPACITY, Generation, Inbox, STATES};
 use crate::engine::{DescribeFault, Event, Queue};
 use crate::model::GuestId;
@@ -232,4 +235,78 @@ fn a_callback_allocates_nothing() {
         while inbox.next().is_some() {}
     });
     assert_eq!(info.count_total, 0);
+}
+
+/// Keeps what it hears, as far as it has room.
+struct Ears {
+    heard: Vec<Event>,
+    room: usize,
+}
+
+impl Hear for Ears {
+    fn hear(&mut self, event: Event) -> Result<(), Event> {
+        if self.heard.len() >= self.room {
+            return Err(event);
+        }
+        self.heard.push(event);
+        Ok(())
+    }
+}
+
+/// This thread's hearer; a test has a thread of its own.
+fn ears(room: usize) -> Rc<RefCell<Ears>> {
+    let heard = Vec::new();
+    let ears = Rc::new(RefCell::new(Ears { heard, room }));
+    hearer::install(&(Rc::clone(&ears) as Rc<RefCell<dyn Hear>>));
+    ears
+}
+
+#[test]
+fn a_hearer_takes_events_past_the_queue() {
+    let inbox = connected(FIRST);
+    let ears = ears(9);
+    hearer::forget_heard();
+    inbox.callback(SECOND, event(0));
+    assert!(!hearer::has_heard(), "none of this connection's");
+    inbox.callback(FIRST, event(1));
+    assert!(hearer::has_heard());
+    assert_eq!(ears.borrow().heard, [event(1)]);
+    assert_eq!(drain(&inbox), []);
+}
+
+#[test]
+fn nothing_is_heard_before_what_waits() {
+    let inbox = connected(FIRST);
+    let ears = ears(9);
+    inbox.answer(answer(1));
+    inbox.callback(FIRST, event(1));
+    assert_eq!(drain(&inbox), [answer(1), event(1)]);
+    inbox.hold();
+    inbox.callback(FIRST, event(2));
+    assert_eq!(drain(&inbox), []);
+    inbox.unlisted();
+    assert_eq!(drain(&inbox), [event(2)]);
+    assert_eq!(ears.borrow().heard, []);
+}
+
+#[test]
+fn what_a_hearer_does_not_take_waits() {
+    let inbox = connected(FIRST);
+    let ears = ears(1);
+    for number in 1..4 {
+        inbox.callback(FIRST, event(number));
+    }
+    assert_eq!(ears.borrow().heard, [event(1)]);
+    ears.borrow_mut().room = 9;
+    inbox.callback(FIRST, event(4));
+    assert_eq!(drain(&inbox), [event(2), event(3), event(4)]);
+
+    let busy = ears.borrow_mut();
+    inbox.callback(FIRST, event(5));
+    drop(busy);
+    assert_eq!(drain(&inbox), [event(5)]);
+
+    drop(ears);
+    inbox.callback(FIRST, event(6));
+    assert_eq!(drain(&inbox), [event(6)]);
 }

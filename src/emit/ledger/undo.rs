@@ -1,0 +1,236 @@
+//! Takes forwarding entries back: read, compare, delete.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use netlink_packet_core::{DecodeError, NLM_F_DUMP, NLM_F_REQUEST, Parseable};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+use netlink_packet_route::neighbour::{
+    NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
+};
+use rtnetlink::Handle;
+
+use super::book::Leftover;
+use crate::emit::topology::Topology;
+use crate::model::{Ifindex, LinkName, MacAddr};
+use crate::sys::netlink;
+
+/// How long the kernel may take over one guest's entries.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why entries were not taken back.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UndoError {
+    /// The port, or the deletion.
+    #[error("the kernel refused")]
+    Refused(#[from] rtnetlink::Error),
+    /// The bridge's entries.
+    #[error("cannot read the entries of a bridge")]
+    Read(#[from] io::Error),
+    /// A stuck RTNL lock.
+    #[error("the kernel did not answer")]
+    Unanswered(#[from] tokio::time::error::Elapsed),
+}
+
+/// An entry of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    mac: MacAddr,
+    /// 0 for the one that counts where the bridge does not filter.
+    vlan: u16,
+    /// It ages, and no manager, controller or authenticator has put it there.
+    dynamic: bool,
+}
+
+/// What to delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deletion {
+    /// The entries of every VLAN, and the one without.
+    Whole,
+    /// The entry of one VLAN.
+    Vlan(u16),
+}
+
+/// Asks the kernel and deletes.
+#[derive(Debug)]
+pub(super) struct Undoer {
+    handle: Handle,
+}
+
+impl Undoer {
+    /// Opens a netlink socket in the network namespace of the calling thread, and has `runtime`
+    /// drive it.
+    pub(super) fn start(runtime: &tokio::runtime::Runtime) -> io::Result<Self> {
+        let (connection, handle, _) = rtnetlink::new_connection()?;
+        runtime.spawn(connection);
+        Ok(Self { handle })
+    }
+
+    /// Deletes those of the entries that still stand as they were written down: dynamic, on a port
+    /// of that number, name and bridge. Returns how many.
+    ///
+    /// An address that is elsewhere by now is where it belongs, and a port that is gone or left
+    /// its bridge took its entries with it.
+    pub(super) async fn undo(&self, leftovers: &BTreeSet<Leftover>) -> Result<u64, UndoError> {
+        tokio::time::timeout(PATIENCE, self.undo_all(leftovers)).await?
+    }
+
+    async fn undo_all(&self, leftovers: &BTreeSet<Leftover>) -> Result<u64, UndoError> {
+        let mut by_port = BTreeMap::<_, Vec<_>>::new();
+        for leftover in leftovers {
+            let place = (leftover.port, leftover.name, leftover.bridge);
+            by_port.entry(place).or_default().push(leftover);
+        }
+        let mut undone = 0;
+        for ((port, name, bridge), leftovers) in by_port {
+            if !self.is_there(port, name, bridge).await? {
+                continue;
+            }
+            let entries = read(port, bridge).await?;
+            for leftover in leftovers {
+                for deletion in compare(leftover, &entries) {
+                    undone += u64::from(self.delete(leftover, deletion).await?);
+                }
+            }
+        }
+        Ok(undone)
+    }
+
+    /// Whether the port is the one that was written down, and nobody authenticates on it.
+    async fn is_there(
+        &self,
+        port: Ifindex,
+        name: LinkName,
+        bridge: Ifindex,
+    ) -> Result<bool, rtnetlink::Error> {
+        let request = self.handle.link().get().match_index(port.get());
+        let mut links = std::pin::pin!(request.execute());
+        let link = match links.try_next().await {
+            Ok(link) => link,
+            Err(rtnetlink::Error::NetlinkError(error)) if error.raw_code() == -libc::ENODEV => None,
+            Err(error) => return Err(error),
+        };
+        let mut topology = Topology::default();
+        let ifindex = link.and_then(|link| topology.insert(&link));
+        let device = ifindex.and_then(|ifindex| topology.get(ifindex));
+        Ok(device.is_some_and(|device| {
+            device.state.name == name && device.state.master == Some(bridge) && !device.locked
+        }))
+    }
+
+    /// Whether there was something to delete. The kernel deletes on the named port alone.
+    async fn delete(
+        &self,
+        leftover: &Leftover,
+        deletion: Deletion,
+    ) -> Result<bool, rtnetlink::Error> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Bridge;
+        message.header.ifindex = leftover.port.get();
+        message.header.flags = NeighbourFlags::Controller;
+        let mac = leftover.mac.octets().to_vec();
+        message.attributes = vec![NeighbourAttribute::LinkLayerAddress(mac)];
+        if let Deletion::Vlan(vlan) = deletion {
+            message.attributes.push(NeighbourAttribute::Vlan(vlan));
+        }
+        match self.handle.neighbours().del(message).execute().await {
+            Ok(()) => Ok(true),
+            Err(rtnetlink::Error::NetlinkError(error))
+                if matches!(-error.raw_code(), libc::ENOENT | libc::ENODEV) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What may be deleted for the sake of one leftover, of the entries of its port.
+///
+/// On a bridge that does not filter, the kernel writes the entry for every VLAN of the port beside
+/// the one that counts (`br_fdb_add` in `net/bridge/br_fdb.c`), and no request names that one
+/// alone; so where a manager has put one of them there, that one is left to age.
+fn compare(leftover: &Leftover, entries: &[Entry]) -> Vec<Deletion> {
+    let of_guest = || entries.iter().filter(|entry| entry.mac == leftover.mac);
+    let Some(vlan) = leftover.vlan else {
+        if of_guest().next().is_some() && of_guest().all(|entry| entry.dynamic) {
+            return vec![Deletion::Whole];
+        }
+        let copies = of_guest().filter(|entry| entry.dynamic && entry.vlan != 0);
+        return copies.map(|entry| Deletion::Vlan(entry.vlan)).collect();
+    };
+    of_guest()
+        .filter(|entry| entry.dynamic && entry.vlan == vlan.get())
+        .map(|entry| Deletion::Vlan(entry.vlan))
+        .collect()
+}
+
+/// The entries of one port.
+async fn read(port: Ifindex, bridge: Ifindex) -> io::Result<Vec<Entry>> {
+    // The kernel takes port and bridge from the header and attribute of a link's message
+    // (`valid_fdb_dump_legacy` in `net/core/rtnetlink.c`).
+    let mut filter = LinkMessage::default();
+    filter.header.interface_family = AddressFamily::Bridge;
+    filter.header.index = port.get();
+    filter.attributes = vec![LinkAttribute::Controller(bridge.get())];
+    let flags = NLM_F_REQUEST | NLM_F_DUMP;
+    let request = netlink::message(libc::RTM_GETNEIGH, flags, 0, &filter);
+    let mut entries = Vec::new();
+    let mut unreadable = false;
+    netlink::dump(&request, |kind, payload| {
+        if kind == libc::RTM_NEWNEIGH {
+            match parse(port, payload) {
+                Ok(entry) => entries.extend(entry),
+                Err(_) => unreadable = true,
+            }
+        }
+    })
+    .await?;
+    // What cannot be read may be what must stay.
+    if unreadable {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok(entries)
+}
+
+/// The entry, where it is one of the bridge's for this port.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kernel adds attributes; two matter"
+)]
+fn parse(port: Ifindex, payload: &[u8]) -> Result<Option<Entry>, DecodeError> {
+    let message = NeighbourMessage::parse(payload)?;
+    let flags = message.header.flags;
+    // The device's own filter, not the bridge's table.
+    if message.header.ifindex != port.get() || flags.contains(NeighbourFlags::Own) {
+        return Ok(None);
+    }
+    let mut mac = None;
+    let mut vlan = 0;
+    for attribute in &message.attributes {
+        match attribute {
+            NeighbourAttribute::LinkLayerAddress(octets) => {
+                let octets = <[u8; 6]>::try_from(octets.as_slice()).ok();
+                mac = octets.map(MacAddr::new);
+            }
+            NeighbourAttribute::Vlan(number) => vlan = *number,
+            _ => {}
+        }
+    }
+    let ages = matches!(
+        message.header.state,
+        NeighbourState::Reachable | NeighbourState::Stale
+    );
+    let foreign = NeighbourFlags::Sticky | NeighbourFlags::ExtLearned;
+    Ok(mac.map(|mac| Entry {
+        mac,
+        vlan,
+        dynamic: ages && !flags.intersects(foreign),
+    }))
+}
+
+#[cfg(test)]
+mod tests;
