@@ -53,8 +53,8 @@ const BATCH: usize = 256;
 const REPORTS: usize = 16;
 
 /// How long a staged guest waits until its entries are written down. Writing takes less than a
-/// millisecond on /run.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// millisecond on /run; a machine that is busy beyond reason may put it off a hundred times longer.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// How often a pause is looked at that something waits for.
 const LOOK: Duration = Duration::from_secs(1);

@@ -120,21 +120,6 @@ async fn a_connection_carries_one_request() {
 }
 
 #[tokio::test]
-async fn a_caller_that_closed_its_sending_side_is_answered() {
-    let server = server(LIMITS, connected(true, true)).await;
-    // It is a matter of which is seen first, the request or its end.
-    for _ in 0..50 {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        let request = b"GET /-/ready HTTP/1.0\r\n\r\n";
-        stream.write_all(request).await.unwrap();
-        stream.shutdown().await.unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).await.unwrap();
-        assert!(response.contains(" 200 "), "{response:?}");
-    }
-}
-
-#[tokio::test]
 async fn a_scrape_shows_the_brakes() {
     let server = server(LIMITS, connected(true, true)).await;
     for (paused, safe_mode) in [(true, false), (false, true)] {

@@ -1,7 +1,7 @@
 //! Guests that arrive in other ways, or look otherwise.
 
 use super::{CALLS, ROUNDS_OUT, agents, assert_kept, assert_learned};
-use crate::evidence::{Evidence, Figures};
+use crate::evidence::{Evidence, Figures, Migration};
 use crate::lab::{Guest, Lab, pause};
 use crate::oracle::Expect;
 
@@ -20,20 +20,30 @@ fn migration(case: &str, guest: &Guest, options: &[&str]) -> Evidence {
 
 #[test]
 fn post_copy_is_announced_from_its_resume_while_memory_follows() {
+    // QEMU enters post-copy only while memory is dirtied faster than it travels, and how fast a
+    // guest dirties it depends on the machine.
+    let evidence = ["16", "8", "4"]
+        .into_iter()
+        .map(post_copy)
+        .find(|evidence| ran_before_it_was_whole(&evidence.migrations[0]))
+        .expect("at some bandwidth the guest runs before its memory is there");
+    let migration = &evidence.migrations[0];
+    assert_learned(&Figures::of(&evidence, migration, 0));
+}
+
+fn post_copy(bandwidth: &str) -> Evidence {
     let guest = Guest::silent(1).with(&["--load", "24"]);
     let options = [
         "--postcopy",
         "--postcopy-after-precopy",
         "--bandwidth",
-        "20",
+        bandwidth,
     ];
-    let evidence = migration("post-copy", &guest, &options);
-    let migration = &evidence.migrations[0];
-    assert!(
-        migration.resumed < migration.completed,
-        "the guest ran before its memory was there: {migration:?}"
-    );
-    assert_learned(&Figures::of(&evidence, migration, 0));
+    migration("post-copy", &guest, &options)
+}
+
+fn ran_before_it_was_whole(migration: &Migration) -> bool {
+    migration.resumed < migration.completed
 }
 
 #[test]

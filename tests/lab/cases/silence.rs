@@ -82,6 +82,8 @@ fn a_packet_socket_on_bridge_or_uplink_alone_black_holes() {
         let guest = Guest::silent(1);
         lab.start(&guest, "a");
         let (mac, frame) = (guest_mac(0, 1), announcement(guest_mac(0, 1)));
+        // As the guest's last broadcast went: it leaves b's bridge with the guest behind its uplink.
+        lab.send("a", "up0", &frame);
         let evidence = lab.capture(link, || {
             let calls = lab.call(&guest, 0, CALLS);
             pause(300);
