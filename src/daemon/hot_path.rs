@@ -91,7 +91,12 @@ impl HotPath {
 
     /// The next action that is not a send. Sends are done, and guests are unstaged.
     pub fn next_action(&mut self) -> Option<Action> {
-        self.rest.pop_front()
+        let action = self.rest.pop_front();
+        if self.rest.is_empty() {
+            // From the front again: what was written last is still in the processor's cache.
+            self.rest.clear();
+        }
+        action
     }
 
     /// What decides, to be looked at.

@@ -37,9 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Stager {
     handle: Handle,
-    /// Held during a dump: to a second one on the same socket the kernel says `EBUSY`
-    /// (`__netlink_dump_start` in `net/netlink/af_netlink.c`).
-    dumping: Arc<Mutex<()>>,
+    /// Held while one guest's questions are open: to a second dump on the same socket the kernel
+    /// says `EBUSY` (`__netlink_dump_start` in `net/netlink/af_netlink.c`).
+    asking: Arc<Mutex<()>>,
     route: Route,
     uplinks: Vec<LinkName>,
 }
@@ -58,7 +58,7 @@ impl Stager {
         let (connection, handle, _) = rtnetlink::new_connection()?;
         let stager = Self {
             handle,
-            dumping: Arc::default(),
+            asking: Arc::default(),
             route,
             uplinks,
         };
@@ -73,7 +73,9 @@ impl Stager {
     /// Resolves and builds all that `plan` needs. NICs that cannot be announced here are in
     /// [`Staging::refused`], those that the plan itself refuses not among them.
     pub async fn stage(&self, guest: GuestId, generation: u64, plan: &Plan) -> Prepared {
+        let asking = self.asking.lock().await;
         let answered = tokio::time::timeout(PATIENCE, self.ask(plan)).await;
+        drop(asking);
         let error: &dyn std::error::Error = match &answered {
             Ok(Ok((topology, vlans))) => {
                 let host = Host {
@@ -100,12 +102,9 @@ impl Stager {
         let mask = vec![LinkExtentMask::SkipStats];
         let request = self.handle.link().get();
         let request = request.set_filter_mask(AddressFamily::Unspec, mask);
-        {
-            let _dumping = self.dumping.lock().await;
-            let mut links = std::pin::pin!(request.execute());
-            while let Some(link) = links.try_next().await? {
-                topology.insert(&link);
-            }
+        let mut links = std::pin::pin!(request.execute());
+        while let Some(link) = links.try_next().await? {
+            topology.insert(&link);
         }
         // A dump may miss a link that came meanwhile, and names of taps are used again: the
         // kernel's own lookup by name has the last word on each target.

@@ -171,7 +171,12 @@ impl Engine {
 
     /// The next instruction. Drain it after every `handle_*`.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if self.actions.is_empty() {
+            // From the front again: what was written last is still in the processor's cache.
+            self.actions.clear();
+        }
+        action
     }
 
     /// When [`Engine::handle_timeout`] wants to be called next. May change after any `handle_*`.

@@ -46,6 +46,12 @@ impl Waiting {
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Ticket, Class) -> bool) {
         self.first.retain(|ticket| keep(ticket, Class::First));
         self.repeat.retain(|ticket| keep(ticket, Class::Repeat));
+        for queue in [&mut self.first, &mut self.repeat] {
+            if queue.is_empty() {
+                // From the front again, where memory has been touched before.
+                queue.clear();
+            }
+        }
     }
 
     fn queue(&mut self, class: Class) -> &mut VecDeque<Ticket> {

@@ -16,7 +16,7 @@ LAB_CACHE=${LAB_CACHE:-${CARGO_TARGET_DIR:-$REPO/target}/lab}
 LAB_NETS=(192.0.2 198.51.100)
 LAB_MIGRATION_NET=203.0.113
 export LAB_DIR LAB_CACHE LC_ALL=C.UTF-8 TZ=UTC
-PATH=$PATH:/usr/sbin:/sbin
+PATH=$PATH:/usr/sbin:/sbin:$LAB_CACHE/bin
 
 # No command of a script here fails unheard.
 trap 'printf "%s: line %s failed: %s\n" "${0##*/}" "$LINENO" "$BASH_COMMAND" >&2' ERR

@@ -174,18 +174,18 @@ impl Lab {
 
     /// Waits until the agent of a host is connected to libvirt and knows its guests.
     pub(crate) fn wait_for_agent(&self, host: &str) {
-        // An agent that lost libvirt may take a while to hear of it, and half a minute to try again.
+        // It may take a while to hear that libvirt was lost, and half a minute to try again.
         pause(200);
-        let ready = || {
-            self.try_run("agent", &[host, "get", "/-/ready"])
-                .status
-                .success()
-        };
+        self.wait_for("agent", &[host, "get", "/-/ready"]);
+    }
+
+    /// Runs a command of the lab until it succeeds.
+    pub(crate) fn wait_for(&self, command: &str, words: &[&str]) {
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !ready() {
+        while !self.try_run(command, words).status.success() {
             assert!(
                 Instant::now() < deadline,
-                "the agent of host {host} is not ready"
+                "{command} {words:?} never succeeds"
             );
             pause(100);
         }

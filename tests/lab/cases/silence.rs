@@ -5,7 +5,21 @@ use crate::evidence::{Evidence, Figures, guest_mac};
 use crate::lab::{Guest, Lab, pause};
 use crate::oracle::{Expect, announcement};
 
-/// Calls in the only migration of `evidence`, sent at or after the source guest stopped.
+/// The peer calls before the migration and after it. In between, a guest that was stopped with an
+/// answer on its lips would give it at the destination, and so teach the network by luck.
+fn migrate_between_calls(lab: &Lab, guest: &Guest, after: impl FnOnce()) {
+    let calls = lab.call(guest, 0, CALLS);
+    pause(300);
+    drop(calls);
+    pause(100);
+    lab.migrate(guest, "a", "b", &[]);
+    after();
+    let calls = lab.call(guest, 0, CALLS);
+    pause(1_500);
+    drop(calls);
+}
+
+/// Calls in the only migration of `evidence` since the source guest stopped, and those lost.
 fn calls_since_stop(evidence: &Evidence) -> (usize, usize) {
     let migration = evidence.migrations.first().expect("one migration");
     let mut since_stop = migration.clone();
@@ -20,11 +34,7 @@ fn without_an_agent_a_silent_guest_is_dark() {
     let guest = Guest::silent(1);
     lab.start(&guest, "a");
     let evidence = lab.capture("migration", || {
-        let calls = lab.call(&guest, 0, CALLS);
-        pause(300);
-        lab.migrate(&guest, "a", "b", &[]);
-        pause(2_000);
-        drop(calls);
+        migrate_between_calls(&lab, &guest, || ());
     });
     assert_kept(&evidence, &Expect::silence());
     let migration = &evidence.migrations[0];
@@ -35,7 +45,7 @@ fn without_an_agent_a_silent_guest_is_dark() {
     let figures = Figures::of(&evidence, migration, 0);
     assert_eq!(figures.stop_to_relearned, None, "nothing taught the fabric");
     let (requests, lost) = calls_since_stop(&evidence);
-    assert!(requests > 100, "{requests} calls");
+    assert!(requests > 50, "{requests} calls");
     assert_eq!(
         lost, requests,
         "calls since the guest stopped that found no answer"
@@ -82,13 +92,12 @@ fn a_packet_socket_on_bridge_or_uplink_alone_black_holes() {
         let guest = Guest::silent(1);
         lab.start(&guest, "a");
         let (mac, frame) = (guest_mac(0, 1), announcement(guest_mac(0, 1)));
+        // As the guest's last broadcast went: it leaves b's bridge with the guest behind its uplink.
+        lab.send("a", "up0", &frame);
         let evidence = lab.capture(link, || {
-            let calls = lab.call(&guest, 0, CALLS);
-            pause(300);
-            lab.migrate(&guest, "a", "b", &[]);
-            lab.send("b", link, &frame);
-            pause(1_000);
-            drop(calls);
+            migrate_between_calls(&lab, &guest, || {
+                lab.send("b", link, &frame);
+            });
         });
         let figures = Figures::of(&evidence, &evidence.migrations[0], 0);
         assert!(
