@@ -55,6 +55,9 @@ pub(crate) struct Guest {
     /// It is being staged only to see whether its own bridge looks for it elsewhere.
     pub(crate) inspected: bool,
     pub(crate) arrival: Option<Journal>,
+    /// The journal of what was found in mid-migration and looks as if it arrived: its own bridge
+    /// looked for it elsewhere. A guest that leaves has had its place here.
+    pub(crate) found: Option<Journal>,
     /// All of an arriving guest is here.
     pub(crate) arrived_whole: bool,
     pub(crate) departure: Option<Journal>,
@@ -94,6 +97,7 @@ impl Guest {
             single: None,
             inspected: false,
             arrival: None,
+            found: None,
             arrived_whole: false,
             departure: None,
             closing: None,

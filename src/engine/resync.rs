@@ -138,6 +138,16 @@ impl Engine {
                 guest.state = State::Running;
                 self.inspect(id, now);
             }
+            // libvirt cancels what it migrated when it starts again, and says no word of it.
+            State::Outgoing if runs => {
+                guest.state = State::Running;
+                self.break_departure(id, Outcome::Unknown);
+                self.inspect(id, now);
+            }
+            State::OutgoingPaused if facts.state == RunState::Paused => {
+                guest.state = State::Paused;
+                self.break_departure(id, Outcome::Unknown);
+            }
             State::Running if runs => self.inspect(id, now),
             State::Running if facts.state == RunState::Paused => guest.state = State::Paused,
             State::Absent => guest.state = if runs { State::Running } else { State::Paused },

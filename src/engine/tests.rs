@@ -4,5 +4,6 @@ mod guarantees;
 mod leftovers;
 mod links;
 mod pacing;
+mod resync;
 mod stage;
 mod world;

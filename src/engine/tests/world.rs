@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::engine::{
-    Action, Engine, Event, Lifecycle, MigrationStatus, Policy, Round, StagedFrame, Staging, Ticket,
+    Action, Engine, Event, GuestFacts, Lifecycle, MigrationStatus, Policy, Round, RunState,
+    StagedFrame, Staging, Ticket,
 };
 use crate::model::{
     Attachment, FrameKind, GuestDescription, GuestId, GuestName, Ifindex, Instant, Interface,
@@ -87,6 +88,17 @@ impl World {
     pub(crate) fn event(&mut self, event: Event) {
         self.engine.handle_event(self.now, event);
         self.drain();
+    }
+
+    /// libvirt lists these guests and no others.
+    pub(crate) fn list(&mut self, guests: &[(u8, RunState)]) {
+        let guests = guests.iter().map(|&(number, state)| GuestFacts {
+            guest: guest(number),
+            name: GuestName::default(),
+            state,
+        });
+        let guests = guests.collect();
+        self.event(Event::Listed { guests });
     }
 
     pub(crate) fn says(&mut self, number: u8, change: Lifecycle) {
