@@ -41,14 +41,14 @@ pub(super) fn hurry(lab: &Lab, guest: &Guest) {
 
 /// Stops the destination's QEMU, so that the source's, which takes any downtime, stops the guest
 /// and then waits for it with the last of the memory in hand.
+///
+/// It must not wait before: what the destination does not read has to fit its socket meanwhile.
 pub(super) fn hold_after_stop(lab: &Lab, guest: &Guest) {
     let source = lab.watch("a");
+    lab.host("a", &["virsh", "migrate-setspeed", guest.name(), "1"]);
     signal(lab, "b", "STOP", &qemu(guest));
-    let most = "2000000";
-    lab.host(
-        "a",
-        &["virsh", "migrate-setmaxdowntime", guest.name(), most],
-    );
+    let most = ["virsh", "migrate-setmaxdowntime", guest.name(), "2000000"];
+    lab.host("a", &most);
     source.wait("{\"status\":\"device\"}");
 }
 

@@ -2,7 +2,7 @@
 
 use super::{assert_settled, replace_libvirtd};
 use crate::cases::failures::{
-    assert_told, history, hold_after_stop, hurry, migrate_slowly, only, play, stage,
+    assert_told, history, hold_after_stop, hurry, migrate_slowly, only, play, qemu, stage,
 };
 use crate::cases::{ROUNDS_OUT, assert_kept, assert_learned};
 use crate::evidence::{Evidence, Figures};
@@ -63,6 +63,9 @@ fn the_sources_libvirtd_dies_while_the_guest_stands() {
     let evidence = comes_to_nothing(&lab, &guest, || {
         hold_after_stop(&lab, &guest);
         replace_libvirtd(&lab, "a");
+        // The destination's libvirtd ends it, be it stopped, but then takes its time.
+        let go_on = "kill -CONT \"$(cat \"$0\")\"";
+        lab.try_run("host", &["b", "sh", "-c", go_on, &qemu(&guest)]);
     });
     let migration = only(&evidence);
     assert!(migration.returned.is_some(), "{migration:?}");
