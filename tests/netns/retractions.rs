@@ -6,7 +6,7 @@ use macmoved::model::{HostIp, MacAddr, SendFault};
 use macmoved::wire::Frame;
 
 use crate::world::{
-    Ear, MAC, Rig, build, ears, guest_talks_at_the_old_host, isolated, plan, port_of, settings, sh,
+    Ear, MAC, Rig, build, guest_talks_at_the_old_host, isolated, plan, port_of, settings, sh,
 };
 
 /// The address of br0, which takes its lowest port's.
@@ -50,7 +50,11 @@ fn everybody_on_the_network_hears_once_that_an_address_has_left_and_no_switch_is
             assert_eq!(retract(&mut rig), Ok(()));
             let octets = Frame::unarp(HOST, address(), None).to_vec();
             for ear in &mut ears {
-                assert_eq!(ear.heard_from(HOST), [octets.clone()], "{ear:?}");
+                assert_eq!(
+                    ear.heard_from(HOST),
+                    std::slice::from_ref(&octets),
+                    "{ear:?}"
+                );
                 assert!(ear.heard_from(MAC).is_empty(), "{ear:?}");
             }
             assert_eq!(uplink.heard_from(HOST).len(), 1);
