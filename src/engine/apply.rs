@@ -71,7 +71,7 @@ impl Engine {
             }
             Effect::Rollback => self.roll_back(id, on),
             Effect::BreakDeparture => self.break_departure(id, Outcome::Failed),
-            Effect::Depart => self.depart(id, on.now),
+            Effect::Depart => self.depart(id, on),
             Effect::Appear => self.announce_once(on.now, id, Cause::Start),
             Effect::Vanish => {
                 self.close_arrival(id, Outcome::Completed);
@@ -140,7 +140,7 @@ impl Engine {
         }
     }
 
-    fn depart(&mut self, id: GuestId, now: Instant) {
+    fn depart(&mut self, id: GuestId, on: Occasion) {
         self.cut(id);
         self.close_arrival(id, Outcome::Completed);
         let Some(guest) = self.guests.get_mut(&id) else {
@@ -150,12 +150,10 @@ impl Engine {
         let journal = guest
             .departure
             .get_or_insert_with(|| Journal::new(Side::Source));
-        if journal.measured.downtime.is_none() {
-            guest.closing = Some(now + FIGURES);
-        } else {
-            self.close_departure(id, Outcome::Completed);
-        }
-        self.unstage(id);
+        let told = journal.measured.downtime.is_some();
+        guest.closing = (!told).then_some(on.now + FIGURES);
+        self.retract(id, on);
+        self.close_departure_when_done(id);
     }
 
     /// Ends a schedule that has rounds left, and says so.

@@ -5,5 +5,6 @@ mod leftovers;
 mod links;
 mod pacing;
 mod resync;
+mod retractions;
 mod stage;
 mod world;

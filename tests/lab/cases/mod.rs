@@ -6,6 +6,7 @@ mod evacuation;
 mod failures;
 mod kills;
 mod restart;
+mod retractions;
 mod silence;
 
 use std::env;
