@@ -165,11 +165,7 @@ fn write_all(mut file: BufWriter<File>, queue: &Receiver<Line>) {
 
 /// Writes a line and all that wait behind it, and leaves none in the buffer: the agent may be
 /// killed.
-fn write_queued(
-    file: &mut BufWriter<File>,
-    line: &Line,
-    queue: &Receiver<Line>,
-) -> io::Result<()> {
+fn write_queued(file: &mut BufWriter<File>, line: &Line, queue: &Receiver<Line>) -> io::Result<()> {
     write_line(file, line)?;
     for next in queue.try_iter() {
         write_line(file, &next)?;

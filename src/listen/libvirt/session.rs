@@ -3,12 +3,14 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
+use super::arriving;
 use super::find::FindGuestError;
 use super::settings::{Access, Settings};
-use crate::engine::{DescribeFault, GuestFacts};
+use crate::engine::{DescribeFault, GuestFacts, RunState};
 use crate::listen::domain_xml;
 use crate::listen::lifecycle::run_state;
 use crate::model::{GuestDescription, GuestId};
+use crate::sys::link_address::link_address;
 use crate::sys::virt_connection::{Connection, Domain, VirtError, c_string};
 use crate::sys::virt_events::{Registration, Sink};
 
@@ -99,6 +101,9 @@ impl Session {
             }
         };
         let domain = self.connection.domain(guest).map_err(fault)?;
+        if let Some(description) = arriving(&domain).map_err(fault)? {
+            return Ok(description);
+        }
         let xml = domain.xml().map_err(fault)?;
         domain_xml::parse(xml.as_bytes()).map_err(|error| {
             tracing::warn!(%guest, %error, "a guest's XML cannot be read");
@@ -119,9 +124,28 @@ impl Session {
             (None, None) => return Err(FindGuestError::NoSuchGuest),
         }?;
         let guest = domain.id()?;
+        if let Some(description) = arriving(&domain)? {
+            return Ok((guest, description));
+        }
         let description = domain_xml::parse(domain.xml()?.as_bytes())?;
         Ok((guest, description))
     }
+}
+
+/// What is known of a guest in the midst of a migration, while its XML may be long in coming.
+fn arriving(domain: &Domain) -> Result<Option<GuestDescription>, VirtError> {
+    let facts = facts(domain)?;
+    match facts.state {
+        RunState::PausedMigration | RunState::PausedPostcopy | RunState::RunningPostcopy => {}
+        RunState::Running | RunState::Paused | RunState::Off => return Ok(None),
+    }
+    // A driver that has no statistics may have XML.
+    let Ok(Some(links)) = domain.links() else {
+        return Ok(None);
+    };
+    let has = |address| domain.has_address(address);
+    let described = arriving::describe(facts.guest, facts.name, &links, link_address, has);
+    Ok(described)
 }
 
 fn facts(domain: &Domain) -> Result<GuestFacts, VirtError> {

@@ -91,7 +91,7 @@ fn history(lab: &Lab, host: &str) -> Vec<Record> {
 /// Fails unless the agent of a host tells of these migrations, newest first, such as
 /// `source rolled_back`, and has nothing left on its hands.
 #[track_caller]
-fn assert_told(lab: &Lab, host: &str, expected: &[&str]) {
+pub(super) fn assert_told(lab: &Lab, host: &str, expected: &[&str]) {
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {
         let told: Vec<_> = history(lab, host)
