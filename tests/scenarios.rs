@@ -167,10 +167,7 @@ fn every_recording_replays_to_its_own_actions_and_comes_to_what_is_expected() {
         let expected = fs::read_to_string(directory.join("expected.toml"));
         let expected: Told = toml::from_str(&expected.unwrap())
             .unwrap_or_else(|error| panic!("{name}: expected.toml: {error}"));
-        assert!(
-            !expected.migrations.is_empty(),
-            "{name}: no migration expected"
-        );
+        assert_ne!(expected, Told::default(), "{name}: nothing expected");
         assert_eq!(replay(&recording), expected, "{name}");
     }
 }
@@ -190,13 +187,14 @@ fn a_scenarios_name_keeps_its_promise() {
         let promise = promises.iter().find(|(word, _)| name.ends_with(word));
         let (_, promise) = promise.unwrap_or_else(|| panic!("{name} promises nothing"));
         let told = replay(&directory.join("recording.jsonl"));
-        assert!(told.migrations[0].starts_with(promise), "{name}: {told:?}");
+        // An arrival whose begin was not seen leaves no record.
+        let Some(first) = told.migrations.first() else {
+            assert_eq!(name, "late-agent-arrival");
+            continue;
+        };
+        assert!(first.starts_with(promise), "{name}: {told:?}");
         let postcopy = name.contains("postcopy");
-        assert_eq!(
-            told.migrations[0].contains("postcopy"),
-            postcopy,
-            "{name}: {told:?}"
-        );
+        assert_eq!(first.contains("postcopy"), postcopy, "{name}: {told:?}");
     }
 }
 

@@ -83,7 +83,7 @@ fn assert_answers(lab: &Lab, guest: &Guest) {
 }
 
 /// What an agent remembers, newest first.
-fn history(lab: &Lab, host: &str) -> Vec<Record> {
+pub(super) fn history(lab: &Lab, host: &str) -> Vec<Record> {
     let answer = lab.ctl(host, &["--json", "history"]);
     serde_json::from_str(&answer).expect("records")
 }
