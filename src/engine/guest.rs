@@ -1,5 +1,6 @@
 //! One guest as the engine remembers it.
 
+use super::addresses::AddressBook;
 use super::journal::Journal;
 use super::state::State;
 use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket};
@@ -44,6 +45,7 @@ pub(crate) struct Guest {
     /// libvirt has no such guest: unless it says by then how the guest ended, it never will.
     pub(crate) gone: Option<Instant>,
     pub(crate) plan: Plan,
+    pub(super) addresses: AddressBook,
     pub(crate) staging: Option<Staging>,
     /// The early frames were called for at this time, by this cause.
     pub(crate) early: Option<Instant>,
@@ -87,6 +89,7 @@ impl Guest {
             ask_again: None,
             gone: None,
             plan: Plan::default(),
+            addresses: AddressBook::default(),
             staging: None,
             early: None,
             early_sent: false,

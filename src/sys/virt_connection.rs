@@ -127,6 +127,12 @@ impl Connection {
         alive != 0
     }
 
+    /// The libvirt at the other end, as 1,000,000 times its major plus 1,000 times its minor number
+    /// plus its release.
+    pub fn libvirt_version(&self) -> Result<u32, VirtError> {
+        Ok(self.0.lib_version()?)
+    }
+
     /// Every domain, running or not.
     pub fn domains(&self) -> Result<Vec<Domain>, VirtError> {
         let domains = self.0.list_all_domains(0)?;

@@ -5,7 +5,7 @@
 //! tap that libvirt made has the guest's own address but for the first octet, which is set to fe
 //! (`virNetDevTapCreateInBridgePort` in `src/util/virnetdevtap.c`). libvirt says of an address
 //! whether the guest has it, so the first octet is tried out. What is not certain is left to the
-//! XML.
+//! XML. The addresses that only the XML gives are not known.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -48,6 +48,7 @@ pub(super) fn describe(
                 target: Some(link.to_string()),
                 model: None,
                 vlans: Vec::new(),
+                addresses: Vec::new(),
                 nic: Ok(Nic {
                     mac,
                     attachment: Attachment::BridgeTap,

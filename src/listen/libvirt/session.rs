@@ -14,6 +14,9 @@ use crate::sys::link_address::link_address;
 use crate::sys::virt_connection::{Connection, Domain, VirtError, c_string};
 use crate::sys::virt_events::{Registration, Sink};
 
+/// The last libvirt that is known to give out an arriving guest's XML at once; 11.3 is known not to.
+const PROMPT: u32 = 9_000_000;
+
 /// A connection with its callbacks registered.
 ///
 /// The fields drop in this order: registrations first, each of which holds the connection too.
@@ -21,6 +24,8 @@ use crate::sys::virt_events::{Registration, Sink};
 pub(super) struct Session {
     registrations: Vec<Registration>,
     connection: Connection,
+    /// Whether an arriving guest's XML may be long in coming.
+    xml_waits: bool,
 }
 
 impl Session {
@@ -42,6 +47,7 @@ impl Session {
         }
         let mut session = Self {
             registrations: Vec::with_capacity(4),
+            xml_waits: connection.libvirt_version()? > PROMPT,
             connection,
         };
         match Registration::closed(&session.connection, sink) {
@@ -101,7 +107,7 @@ impl Session {
             }
         };
         let domain = self.connection.domain(guest).map_err(fault)?;
-        if let Some(description) = arriving(&domain).map_err(fault)? {
+        if let Some(description) = self.arriving(&domain).map_err(fault)? {
             return Ok(description);
         }
         let xml = domain.xml().map_err(fault)?;
@@ -124,28 +130,31 @@ impl Session {
             (None, None) => return Err(FindGuestError::NoSuchGuest),
         }?;
         let guest = domain.id()?;
-        if let Some(description) = arriving(&domain)? {
+        if let Some(description) = self.arriving(&domain)? {
             return Ok((guest, description));
         }
         let description = domain_xml::parse(domain.xml()?.as_bytes())?;
         Ok((guest, description))
     }
-}
 
-/// What is known of a guest in the midst of a migration, while its XML may be long in coming.
-fn arriving(domain: &Domain) -> Result<Option<GuestDescription>, VirtError> {
-    let facts = facts(domain)?;
-    match facts.state {
-        RunState::PausedMigration | RunState::PausedPostcopy | RunState::RunningPostcopy => {}
-        RunState::Running | RunState::Paused | RunState::Off => return Ok(None),
+    /// What is known of a guest in the midst of a migration, while its XML may be long in coming.
+    fn arriving(&self, domain: &Domain) -> Result<Option<GuestDescription>, VirtError> {
+        if !self.xml_waits {
+            return Ok(None);
+        }
+        let facts = facts(domain)?;
+        match facts.state {
+            RunState::PausedMigration | RunState::PausedPostcopy | RunState::RunningPostcopy => {}
+            RunState::Running | RunState::Paused | RunState::Off => return Ok(None),
+        }
+        // A driver that has no statistics may have XML.
+        let Ok(Some(links)) = domain.links() else {
+            return Ok(None);
+        };
+        let has = |address| domain.has_address(address);
+        let described = arriving::describe(facts.guest, facts.name, &links, link_address, has);
+        Ok(described)
     }
-    // A driver that has no statistics may have XML.
-    let Ok(Some(links)) = domain.links() else {
-        return Ok(None);
-    };
-    let has = |address| domain.has_address(address);
-    let described = arriving::describe(facts.guest, facts.name, &links, link_address, has);
-    Ok(described)
 }
 
 fn facts(domain: &Domain) -> Result<GuestFacts, VirtError> {

@@ -6,6 +6,7 @@ mod backports;
 mod evacuation;
 mod failures;
 mod restart;
+mod retractions;
 mod silence;
 
 use std::env;
