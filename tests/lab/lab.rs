@@ -135,6 +135,7 @@ impl Lab {
             pause(20);
         }
         migrate.kill().expect("it is our child");
+        migrate.wait().expect("it is our child");
         panic!("{}: the migration does not end", guest.name);
     }
 

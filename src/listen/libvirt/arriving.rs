@@ -4,8 +4,8 @@
 //! post-copy long after it runs ([`crate::sys::virt_links`]). Its links are named at once, and a
 //! tap that libvirt made has the guest's own address but for the first octet, which is set to fe
 //! (`virNetDevTapCreateInBridgePort` in `src/util/virnetdevtap.c`). libvirt says of an address
-//! whether the guest has it, so the first octet is tried out. What is not certain is left to the
-//! XML. The addresses that only the XML gives are not known.
+//! whether the guest has it, so the first octet is tried out. What is not certain waits for
+//! the XML. The addresses that only the XML gives are not known.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -96,24 +96,25 @@ impl Session {
         Ok(guests)
     }
 
-    /// What a guest's XML says.
+    /// What a guest is plugged into.
     pub(super) fn describe(&self, guest: GuestId) -> Result<GuestDescription, DescribeFault> {
-        let fault = |error: VirtError| {
-            if error.is_no_domain() {
-                DescribeFault::Gone
-            } else {
+        let domain = self.connection.domain(guest).map_err(FindGuestError::from);
+        let described = domain.and_then(|domain| self.read(&domain));
+        described.map_err(|error| match error {
+            FindGuestError::NoSuchGuest => DescribeFault::Gone,
+            FindGuestError::Xml(error) => {
+                tracing::warn!(%guest, %error, "a guest's XML cannot be read");
+                DescribeFault::Malformed
+            }
+            FindGuestError::Migrating => {
+                tracing::debug!(%guest, "its links do not tell, and its XML is kept back");
+                DescribeFault::Unavailable
+            }
+            FindGuestError::Libvirt(error) => {
                 tracing::warn!(%guest, %error, "libvirt did not describe a guest");
                 DescribeFault::Unavailable
             }
-        };
-        let domain = self.connection.domain(guest).map_err(fault)?;
-        if let Some(description) = self.arriving(&domain).map_err(fault)? {
-            return Ok(description);
-        }
-        let xml = domain.xml().map_err(fault)?;
-        domain_xml::parse(xml.as_bytes()).map_err(|error| {
-            tracing::warn!(%guest, %error, "a guest's XML cannot be read");
-            DescribeFault::Malformed
+            FindGuestError::NotConnected | FindGuestError::Busy => DescribeFault::Unavailable,
         })
     }
 
@@ -130,30 +131,27 @@ impl Session {
             (None, None) => return Err(FindGuestError::NoSuchGuest),
         }?;
         let guest = domain.id()?;
-        if let Some(description) = self.arriving(&domain)? {
-            return Ok((guest, description));
-        }
-        let description = domain_xml::parse(domain.xml()?.as_bytes())?;
+        let description = self.read(&domain)?;
         Ok((guest, description))
     }
 
-    /// What is known of a guest in the midst of a migration, while its XML may be long in coming.
-    fn arriving(&self, domain: &Domain) -> Result<Option<GuestDescription>, VirtError> {
-        if !self.xml_waits {
-            return Ok(None);
-        }
+    /// Reads the XML, but not that of a guest in the midst of a migration where it may be long in
+    /// coming: the worker has others to serve.
+    fn read(&self, domain: &Domain) -> Result<GuestDescription, FindGuestError> {
         let facts = facts(domain)?;
-        match facts.state {
-            RunState::PausedMigration | RunState::PausedPostcopy | RunState::RunningPostcopy => {}
-            RunState::Running | RunState::Paused | RunState::Off => return Ok(None),
-        }
-        // A driver that has no statistics may have XML.
-        let Ok(Some(links)) = domain.links() else {
-            return Ok(None);
+        let migrates = match facts.state {
+            RunState::PausedMigration | RunState::PausedPostcopy | RunState::RunningPostcopy => {
+                true
+            }
+            RunState::Running | RunState::Paused | RunState::Off => false,
         };
+        if !(migrates && self.xml_waits) {
+            return Ok(domain_xml::parse(domain.xml()?.as_bytes())?);
+        }
+        let links = domain.links()?.ok_or(FindGuestError::Migrating)?;
         let has = |address| domain.has_address(address);
-        let described = arriving::describe(facts.guest, facts.name, &links, link_address, has);
-        Ok(described)
+        arriving::describe(facts.guest, facts.name, &links, link_address, has)
+            .ok_or(FindGuestError::Migrating)
     }
 }
 

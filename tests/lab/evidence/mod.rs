@@ -245,7 +245,7 @@ fn migrations(
     let left = |later: &Migration| {
         later
             .stopped
-            .or(later.succeeded.then_some(later.span.start))
+            .or_else(|| later.succeeded.then_some(later.span.start))
     };
     let ends: Vec<_> = (0..migrations.len())
         .map(|index| {
