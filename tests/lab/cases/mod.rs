@@ -2,6 +2,7 @@
 
 mod announce;
 mod arrivals;
+mod backports;
 mod evacuation;
 mod failures;
 mod kills;

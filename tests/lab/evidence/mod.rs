@@ -140,9 +140,15 @@ impl Evidence {
                 fdb.extend(found.map_err(|line| ReadEvidenceError::Line { path, line })?);
             } else if let Some(host) = part(&name, "qmp-", ".txt") {
                 qmp.extend(logs::qmp(host, &read_text(&path)?));
-            } else if !["events-", "links-", "guests", "migrations.txt"]
-                .iter()
-                .any(|known| name.starts_with(known))
+            } else if ![
+                "events-",
+                "links-",
+                "guests",
+                "migrations.txt",
+                "recording-",
+            ]
+            .iter()
+            .any(|known| name.starts_with(known))
             {
                 return Err(ReadEvidenceError::Name(path));
             }
