@@ -23,6 +23,8 @@ mod hot_path;
 mod leftovers;
 #[path = "netns/links.rs"]
 mod links;
+#[path = "netns/ports.rs"]
+mod ports;
 #[path = "netns/seats.rs"]
 mod seats;
 #[path = "netns/world.rs"]
