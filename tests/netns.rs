@@ -15,8 +15,12 @@
 mod agent;
 #[path = "netns/brakes.rs"]
 mod brakes;
+#[path = "netns/driver.rs"]
+mod driver;
 #[path = "netns/emit.rs"]
 mod emit;
+#[path = "netns/faults.rs"]
+mod faults;
 #[path = "netns/hot_path.rs"]
 mod hot_path;
 #[path = "netns/leftovers.rs"]

@@ -42,7 +42,7 @@ pub use transmitter::OpenEmitterError;
 use crate::engine::Ticket;
 use crate::model::{GuestId, Instant, LinkName, LinkState, SendFault};
 use crate::sys::clock;
-use limiter::Limiter;
+use limiter::{Held, Limiter};
 use link_table::LinkTable;
 use transmitter::Transmitter;
 
@@ -108,9 +108,11 @@ impl Emitter {
 
     /// Holds a guest's frames ready, in place of those of an earlier generation.
     pub fn insert(&mut self, mut prepared: Prepared) {
-        let now = clock::now();
+        if self.limiter.is_crowded() {
+            self.limiter.make_room(clock::now(), &self.held());
+        }
         for frame in &prepared.frames {
-            self.limiter.prepare(frame.stream, &frame.uplinks, now);
+            self.limiter.prepare(frame.stream, &frame.uplinks);
         }
         for link in &prepared.links {
             self.links.seed(link);
@@ -119,6 +121,16 @@ impl Emitter {
             frame.seat.life = self.links.life(frame.seat.port);
         }
         self.guests.insert(prepared.guest, prepared);
+    }
+
+    /// What the staged guests' frames need windows for.
+    fn held(&self) -> Held {
+        let mut held = Held::default();
+        for frame in self.guests.values().flat_map(|guest| &guest.frames) {
+            held.streams.insert(frame.stream);
+            held.uplinks.extend(&frame.uplinks);
+        }
+        held
     }
 
     /// Looks where each frame's bridge has its address, and notes those behind an uplink.
