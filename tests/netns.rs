@@ -15,6 +15,8 @@
 mod agent;
 #[path = "netns/brakes.rs"]
 mod brakes;
+#[path = "netns/daemon.rs"]
+mod daemon;
 #[path = "netns/driver.rs"]
 mod driver;
 #[path = "netns/emit.rs"]
@@ -29,6 +31,8 @@ mod leftovers;
 mod links;
 #[path = "netns/ports.rs"]
 mod ports;
+#[path = "netns/safe_mode.rs"]
+mod safe_mode;
 #[path = "netns/seats.rs"]
 mod seats;
 #[path = "netns/world.rs"]
