@@ -31,8 +31,12 @@ mod leftovers;
 mod links;
 #[path = "netns/ports.rs"]
 mod ports;
+#[path = "netns/queues.rs"]
+mod queues;
 #[path = "netns/safe_mode.rs"]
 mod safe_mode;
+#[path = "netns/scene.rs"]
+mod scene;
 #[path = "netns/seats.rs"]
 mod seats;
 #[path = "netns/world.rs"]
