@@ -23,6 +23,8 @@ mod driver;
 mod emit;
 #[path = "netns/faults.rs"]
 mod faults;
+#[path = "netns/floods.rs"]
+mod floods;
 #[path = "netns/hot_path.rs"]
 mod hot_path;
 #[path = "netns/leftovers.rs"]
@@ -39,5 +41,7 @@ mod safe_mode;
 mod scene;
 #[path = "netns/seats.rs"]
 mod seats;
+#[path = "netns/soak.rs"]
+mod soak;
 #[path = "netns/world.rs"]
 mod world;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use macmoved::daemon::HotPath;
-use macmoved::emit::{EmitSettings, Stager};
+use macmoved::emit::{EmitSettings, Emitter, Ledger, Prepared, Stager};
 use macmoved::engine::{
     Action, DescribeFault, Engine, Event, Lifecycle, MigrationStatus, Policy, Record,
 };
@@ -25,28 +25,47 @@ pub(crate) struct Driver {
     pub(crate) metrics: Metrics,
     /// Where each guest's only NIC is plugged in, by its XML.
     pub(crate) guests: BTreeMap<GuestId, (MacAddr, &'static str)>,
+    /// What was taken in so far: events, answers, links.
+    pub(crate) events: u64,
+    /// The latest guest that was staged, and the latest whose migration ended.
+    pub(crate) staged: Option<GuestId>,
+    pub(crate) finished: Option<GuestId>,
+    pub(crate) ledger: Option<Ledger>,
     links: Links,
     stager: Stager,
-    stagings: JoinSet<macmoved::emit::Prepared>,
+    stagings: JoinSet<Prepared>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl Driver {
     pub(crate) fn new(settings: EmitSettings, policy: Policy) -> Self {
+        Self::with(settings, policy, || Links::open().unwrap())
+    }
+
+    /// With a watch of links of its own.
+    pub(crate) fn with(
+        settings: EmitSettings,
+        policy: Policy,
+        open: impl FnOnce() -> Links,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         let entered = runtime.enter();
-        let emitter = macmoved::emit::Emitter::open(settings).unwrap();
+        let emitter = Emitter::open(settings).unwrap();
         let (stager, netlink) = emitter.stager().unwrap();
         runtime.spawn(netlink);
-        let links = Links::open().unwrap();
+        let links = open();
         drop(entered);
         let mut driver = Self {
             hot: HotPath::new(Engine::new(policy), emitter),
             metrics: Metrics::new("test").unwrap(),
             guests: BTreeMap::new(),
+            events: 0,
+            staged: None,
+            finished: None,
+            ledger: None,
             links,
             stager,
             stagings: JoinSet::new(),
@@ -58,6 +77,7 @@ impl Driver {
 
     /// Takes in one event, and does what follows at once, but hears neither links nor stagings.
     pub(crate) fn handle(&mut self, event: Event) {
+        self.events += 1;
         self.hot.handle(event);
         self.follow();
     }
@@ -149,8 +169,9 @@ impl Driver {
         runtime.block_on(async {
             tokio::select! {
                 biased;
-                event = self.links.next() => self.hot.link(event),
-                Some(Ok(prepared)) = self.stagings.join_next() => self.staged(prepared),
+                event = self.links.next() => self.link(event),
+                Some(Ok(prepared)) = self.stagings.join_next() => self.staged(prepared).await,
+                event = reported(self.ledger.as_mut()) => self.hot.handle(event),
                 () = tokio::time::sleep(wait) => {}
             }
             self.hot.timeout();
@@ -159,9 +180,30 @@ impl Driver {
         self.follow();
     }
 
-    fn staged(&mut self, mut prepared: macmoved::emit::Prepared) {
+    /// Takes in what is said of a link.
+    pub(crate) fn link(&mut self, event: Event) {
+        self.events += 1;
+        self.hot.link(event);
+    }
+
+    async fn staged(&mut self, mut prepared: Prepared) {
+        self.events += 1;
         self.hot.emitter().locate(&mut prepared);
-        self.hot.staged(prepared);
+        let (guest, generation) = (prepared.guest, prepared.generation);
+        let awaited = self.hot.engine().awaits(guest, generation);
+        if let Some(ledger) = self.ledger.as_mut().filter(|_| awaited) {
+            ledger.record(guest, prepared.leftovers()).await;
+        }
+        self.staged = Some(guest);
+        if self.hot.engine().awaits(guest, generation) {
+            return self.hot.staged(prepared);
+        }
+        // The engine counts an answer that comes too late.
+        self.hot.handle(Event::Staged {
+            guest,
+            generation,
+            staging: prepared.staging,
+        });
     }
 
     fn follow(&mut self) {
@@ -169,6 +211,7 @@ impl Driver {
             self.metrics.apply(&action);
             match action {
                 Action::Describe { guest, generation } => {
+                    self.events += 1;
                     let outcome = self.describe(guest);
                     self.hot.handle(Event::Described {
                         guest,
@@ -188,11 +231,15 @@ impl Driver {
                         handle,
                     );
                 }
-                Action::Unstage { .. }
-                | Action::Send(_)
+                Action::Unstage { guest, stays } => {
+                    if let Some(ledger) = &mut self.ledger {
+                        ledger.settle(guest, stays);
+                    }
+                }
+                Action::Finished(record) => self.finished = Some(record.uuid),
+                Action::Send(_)
                 | Action::Reached { .. }
                 | Action::Refused { .. }
-                | Action::Finished(_)
                 | Action::Count(..)
                 | Action::Measure(..) => {}
             }
@@ -219,5 +266,13 @@ impl Driver {
             name: GuestName::new(guest.to_string()),
             interfaces: vec![interface],
         })
+    }
+}
+
+/// What the ledger, where one is kept, has to tell.
+async fn reported(ledger: Option<&mut Ledger>) -> Event {
+    match ledger {
+        Some(ledger) => ledger.next().await,
+        None => std::future::pending().await,
     }
 }
