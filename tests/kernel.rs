@@ -23,6 +23,8 @@ mod leftovers_vlans;
 mod links;
 #[path = "netns/ports.rs"]
 mod ports;
+#[path = "netns/retractions.rs"]
+mod retractions;
 #[path = "netns/seats.rs"]
 mod seats;
 #[path = "netns/uplinks.rs"]

@@ -35,6 +35,8 @@ mod links;
 mod ports;
 #[path = "netns/queues.rs"]
 mod queues;
+#[path = "netns/retractions.rs"]
+mod retractions;
 #[path = "netns/safe_mode.rs"]
 mod safe_mode;
 #[path = "netns/scene.rs"]

@@ -15,7 +15,6 @@ mod document;
 mod error;
 mod keys;
 mod pending;
-mod prefix;
 mod settings;
 mod sources;
 mod validated;
@@ -24,12 +23,8 @@ use figment::Figment;
 
 pub use error::{LoadConfigError, Misfit, Place};
 pub use keys::{KEYS, Key, Rule};
-pub use prefix::{ParsePrefixError, Prefix};
 pub use sources::{ConfigFile, DEFAULT_FILE, Setting, Sources};
-pub use validated::{
-    Access, AddressSource, Addresses, Config, GuestAddresses, Handoff, Libvirt, Metrics, Peer,
-    Unarp,
-};
+pub use validated::{Access, Config, Handoff, Libvirt, Metrics, Peer, Unarp};
 
 use document::Document;
 use error::Blame;

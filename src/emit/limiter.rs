@@ -25,7 +25,8 @@ const MAX_STREAMS: usize = 16_384;
 /// doubled, so that what guests leave behind is no more than those that are here.
 const FEW_STREAMS: usize = 256;
 
-/// Uplinks that are remembered, 16 kB each, in the same way. A frame by an uplink that found no room is held back.
+/// Uplinks that are remembered, 16 kB each, in the same way. A frame by an uplink that found no
+/// room is held back.
 const MAX_UPLINKS: usize = 256;
 
 /// Frames that say the same of the same station.
@@ -34,6 +35,13 @@ pub(super) struct Stream {
     pub(super) mac: MacAddr,
     pub(super) vlan: Option<VlanId>,
     pub(super) kind: FrameKind,
+}
+
+impl Stream {
+    /// Frames of another kind about the same station.
+    pub(super) const fn of(self, kind: FrameKind) -> Self {
+        Self { kind, ..self }
+    }
 }
 
 /// What staged guests need windows for.

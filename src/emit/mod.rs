@@ -16,6 +16,7 @@
 
 mod brake;
 mod entry;
+mod exit;
 mod fault;
 mod ledger;
 mod limiter;
@@ -39,10 +40,10 @@ pub use route::{Route, RouteChoice};
 pub use stage::Stager;
 pub use transmitter::OpenEmitterError;
 
-use crate::engine::Ticket;
-use crate::model::{GuestId, Instant, LinkName, LinkState, SendFault};
+use crate::engine::{Round, Ticket};
+use crate::model::{FrameKind, GuestId, Instant, LinkName, LinkState, SendFault};
 use crate::sys::clock;
-use limiter::{Held, Limiter};
+use limiter::{Held, Limiter, Stream};
 use link_table::LinkTable;
 use transmitter::Transmitter;
 
@@ -112,13 +113,18 @@ impl Emitter {
             self.limiter.make_room(clock::now(), &self.held());
         }
         for frame in &prepared.frames {
-            self.limiter.prepare(frame.stream, &frame.uplinks);
+            for stream in streams(frame.stream) {
+                self.limiter.prepare(stream, &frame.uplinks);
+            }
         }
         for link in &prepared.links {
             self.links.seed(link);
         }
         for frame in &mut prepared.frames {
             frame.seat.life = self.links.life(frame.seat.port);
+            for exit in frame.exits.iter_mut().flat_map(|exits| &mut exits.ways) {
+                exit.life = self.links.life(exit.link);
+            }
         }
         self.guests.insert(prepared.guest, prepared);
     }
@@ -127,7 +133,7 @@ impl Emitter {
     fn held(&self) -> Held {
         let mut held = Held::default();
         for frame in self.guests.values().flat_map(|guest| &guest.frames) {
-            held.streams.insert(frame.stream);
+            held.streams.extend(streams(frame.stream));
             held.uplinks.extend(&frame.uplinks);
         }
         held
@@ -174,11 +180,20 @@ impl Emitter {
         if self.brake.paused() {
             return Err(SendFault::Paused);
         }
-        self.links.check(frame.seat)?;
+        let stream = if let Round::Retraction(_) = ticket.round {
+            frame.stream.of(FrameKind::Unarp)
+        } else {
+            self.links.check(frame.seat)?;
+            frame.stream
+        };
         self.limiter
-            .admit(frame.stream, &frame.uplinks, ticket.round, now)?;
-        self.transmitter.send(frame, ticket.round)?;
-        self.limiter.record(frame.stream, &frame.uplinks, now);
+            .admit(stream, &frame.uplinks, ticket.round, now)?;
+        if let Round::Retraction(ip) = ticket.round {
+            self.transmitter.retract(frame, ip, &self.links)?;
+        } else {
+            self.transmitter.send(frame, ticket.round)?;
+        }
+        self.limiter.record(stream, &frame.uplinks, now);
         Ok(())
     }
 
@@ -197,4 +212,9 @@ impl Emitter {
     pub fn brake(&self) -> &Brake {
         &self.brake
     }
+}
+
+/// What is said of the station of an announcement: that it is here, and that it is gone.
+const fn streams(announced: Stream) -> [Stream; 2] {
+    [announced, announced.of(FrameKind::Unarp)]
 }

@@ -130,4 +130,7 @@ pub struct Measured {
     /// Why the latest frame that did not leave at its time did not; it may have left later.
     #[serde(default)]
     pub latest_fault: Option<SendFault>,
+    /// Addresses that were retracted.
+    #[serde(default)]
+    pub retractions: u32,
 }

@@ -162,6 +162,11 @@ pub(super) const LEDGER_ERRORS: Definition = counter(
     "Lasting changes that could not be written down or undone.",
     &[],
 );
+pub(super) const CONTESTED_ADDRESSES: Definition = counter(
+    "macmove_contested_addresses_total",
+    "IP addresses of guests that another station had, too: not retracted.",
+    &[],
+);
 pub(super) const LIBVIRT_CONNECTED: Definition = gauge(
     "macmove_libvirt_connected",
     "1 while a connection to libvirt stands.",
@@ -232,6 +237,7 @@ pub const CATALOG: &[Definition] = &[
     STALE_ANSWERS,
     ENTRIES_UNDONE,
     LEDGER_ERRORS,
+    CONTESTED_ADDRESSES,
     LIBVIRT_CONNECTED,
     LIBVIRT_RESYNCED,
     GUESTS,

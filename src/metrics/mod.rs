@@ -45,6 +45,7 @@ pub struct Metrics {
     stale_answers: IntCounter,
     entries_undone: IntCounter,
     ledger_errors: IntCounter,
+    contested_addresses: IntCounter,
     libvirt_connected: IntGauge,
     libvirt_resynced: IntGauge,
     guests: BTreeMap<GuestPhase, IntGauge>,
@@ -112,6 +113,7 @@ impl Metrics {
             stale_answers: families.counter(&catalog::STALE_ANSWERS)?,
             entries_undone: families.counter(&catalog::ENTRIES_UNDONE)?,
             ledger_errors: families.counter(&catalog::LEDGER_ERRORS)?,
+            contested_addresses: families.counter(&catalog::CONTESTED_ADDRESSES)?,
             libvirt_connected: families.gauge(&catalog::LIBVIRT_CONNECTED)?,
             libvirt_resynced: families.gauge(&catalog::LIBVIRT_RESYNCED)?,
             guests: families.gauges(&catalog::GUESTS, GUEST_PHASES.map(|(p, word)| (p, [word])))?,
@@ -187,6 +189,7 @@ impl Metrics {
             Count::Stale => Some(&self.stale_answers),
             Count::EntriesUndone => Some(&self.entries_undone),
             Count::LedgerFaults => Some(&self.ledger_errors),
+            Count::ContestedAddresses => Some(&self.contested_addresses),
         };
         if let Some(counter) = counter {
             counter.inc_by(by);

@@ -255,6 +255,7 @@ impl Driver {
             target: Some(target.to_owned()),
             model: None,
             vlans: Vec::new(),
+            addresses: Vec::new(),
             nic: Ok(Nic {
                 mac,
                 attachment: Attachment::BridgeTap,

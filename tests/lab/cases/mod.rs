@@ -5,6 +5,7 @@ mod arrivals;
 mod evacuation;
 mod pauses;
 mod restart;
+mod retractions;
 mod silence;
 
 use std::env;
