@@ -324,3 +324,40 @@ fn a_full_queue_is_tried_again() {
     );
     assert!(world.actions.contains(&Action::Count(Count::Retries, 1)));
 }
+
+#[test]
+fn a_port_that_is_down_or_a_full_backlog_is_tried_again_and_then_waited_for() {
+    for (milliseconds, left) in [(6, 5), (100, 4)] {
+        let mut world = World::new(Policy::default());
+        world.fault = Some(SendFault::NetDown);
+        world.arrive(1);
+        world.wait(milliseconds);
+        world.fault = None;
+        world.wait(2_000);
+        // No word of the link: a backlog has none. The first round waits for one in the end.
+        let rounds: usize = if milliseconds < 20 { left } else { 3 };
+        assert_eq!(world.rounds(1).len(), rounds, "after {milliseconds} ms");
+        world.event(Event::Link(link(port(1, 0), true)));
+        assert_eq!(world.rounds(1).len(), left);
+        let record = record(&world);
+        assert_eq!(record.measured.latest_fault, Some(SendFault::NetDown));
+    }
+}
+
+#[test]
+fn what_is_refused_waits_for_no_port() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    world.wait(500);
+    world.fault = Some(SendFault::Refused);
+    world.migration(1, MigrationStatus::Completed);
+    world.fault = None;
+    world.wait(8);
+    world.resume(1);
+    world.says(1, Lifecycle::ResumedMigrated);
+    world.wait(1_000);
+    let record = record(&world);
+    assert_eq!(record.measured.rounds, 5);
+    assert_eq!(record.measured.lost_frames, 1);
+    assert_eq!(record.measured.latest_fault, Some(SendFault::Refused));
+}

@@ -6,6 +6,7 @@ mod backports;
 mod evacuation;
 mod failures;
 mod kills;
+mod pauses;
 mod restart;
 mod retractions;
 mod silence;
