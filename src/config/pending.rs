@@ -25,11 +25,6 @@ pub(super) fn set_without_effect(
             config.move_budget == usual.move_budget,
         ),
         ("unarp.enabled", config.unarp.enabled == usual.unarp.enabled),
-        ("unarp.honour", config.unarp.honour == usual.unarp.honour),
-        (
-            "unarp.honour_prefixes",
-            config.unarp.honour_prefixes.is_empty(),
-        ),
         (
             "addresses.sources",
             config.addresses.sources == usual.addresses.sources,
