@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::unarp::{HOLDER, enter, entry, unarp};
-use crate::world::{build, isolated, send, sh};
+use crate::unarp::{HOLDER, enter, entry, unarp, world};
+use crate::world::{isolated, send, sh};
 
 /// How long the daemon may take for anything; seconds of a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,6 +40,7 @@ impl<'d> Agent<'d> {
         let process = Command::new(env!("CARGO_BIN_EXE_macmoved"))
             .arg("--config")
             .arg(directory.join("macmoved.toml"))
+            .env_remove("MACMOVED_TEST_INSIDE_NETNS")
             .env("NOTIFY_SOCKET", directory.join("notify"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -98,8 +99,7 @@ fn without_libvirt_it_is_ready_and_honours_what_a_reload_says() {
     isolated(
         "unarp_agent::without_libvirt_it_is_ready_and_honours_what_a_reload_says",
         || {
-            build();
-            sh("ip addr add 10.0.0.1/24 dev br0");
+            world();
             for address in ["10.0.0.50", "10.0.0.51", "10.0.0.52"] {
                 enter("br0", address, HOLDER, "nud reachable");
             }

@@ -45,6 +45,13 @@ impl Host {
         sh(&format!("nsenter --net --target {} -- {line}", self.0.id()))
     }
 
+    /// The MAC address of its `eth0`.
+    fn mac(&self) -> MacAddr {
+        let shown = self.sh("ip -o link show eth0");
+        let (_, rest) = shown.split_once("link/ether ").unwrap();
+        rest.split(' ').next().unwrap().parse().unwrap()
+    }
+
     fn set(&self, key: &str, value: u8) {
         self.sh(&format!("sh -c 'echo {value} > /proc/sys/net/ipv4/{key}'"));
     }
@@ -129,8 +136,7 @@ impl Scene {
     }
 
     fn mac(&self, server: usize) -> MacAddr {
-        let address = self.servers[server].sh("cat /sys/class/net/eth0/address");
-        address.trim().parse().unwrap()
+        self.servers[server].mac()
     }
 
     /// A frame enters the fabric as the server sent it.
@@ -202,7 +208,7 @@ fn with_an_unarp_and_a_listener_a_finds_the_way_at_once() {
             moved(&scene);
             // Not on the word of anybody else.
             Scene::from_server(1, &unarp(scene.mac(1), "10.0.0.50"));
-            assert_eq!(listener.counted(1)["other_mac"], 1);
+            listener.reaches("other_mac", 1);
             assert!(entry("a0", "10.0.0.50").contains(&scene.mac(0).to_string()));
 
             let begin = Instant::now();
@@ -218,7 +224,7 @@ fn with_an_unarp_and_a_listener_a_finds_the_way_at_once() {
 
             // One that comes late finds the right entry.
             Scene::from_server(0, &unarp(scene.mac(0), "10.0.0.50"));
-            assert_eq!(listener.counted(3)["other_mac"], 2);
+            listener.reaches("other_mac", 2);
             assert!(entry("a0", "10.0.0.50").contains(&scene.mac(1).to_string()));
         },
     );
@@ -242,12 +248,12 @@ fn a_bridged_guests_right_entry_stays() {
         guest.sh("ip link set eth0 up");
         assert!(answered_within(Duration::from_secs(5)));
         let before = entry("a0", "10.0.0.50");
-        let mac = guest.sh("cat /sys/class/net/eth0/address");
-        assert!(before.contains(mac.trim()), "{before}");
+        let mac = guest.mac().to_string();
+        assert!(before.contains(&mac), "{before}");
         // The host that it left says so, with its own MAC address.
         Scene::from_server(0, &unarp(scene.mac(0), "10.0.0.50"));
-        assert_eq!(listener.counted(1)["other_mac"], 1);
-        assert!(entry("a0", "10.0.0.50").contains(mac.trim()));
+        listener.reaches("other_mac", 1);
+        assert!(entry("a0", "10.0.0.50").contains(&mac));
         assert!(answered_within(Duration::from_secs(1)));
     });
 }

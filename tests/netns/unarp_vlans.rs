@@ -2,8 +2,8 @@
 
 use macmoved::model::MacAddr;
 
-use crate::unarp::{HOLDER, Listener, enter, entry, tagged, unarp};
-use crate::world::{build, ip, isolated, send, settle, sh};
+use crate::unarp::{HOLDER, Listener, enter, entry, tagged, unarp, world};
+use crate::world::{ip, isolated, send, settle, sh};
 
 const OTHER: MacAddr = MacAddr::new([2, 0, 0, 0, 0xc5, 2]);
 
@@ -61,7 +61,7 @@ fn a_filtering_bridge_and_a_vlan_device_on_it_each_hear_once() {
     isolated(
         "unarp_vlans::a_filtering_bridge_and_a_vlan_device_on_it_each_hear_once",
         || {
-            build();
+            world();
             sh("ip link set br0 type bridge vlan_filtering 1");
             sh("bridge vlan add vid 100 dev up0");
             sh("bridge vlan add vid 100 dev br0 self");
