@@ -7,6 +7,7 @@
 //!    stager's answers -----+      |                         D-Bus: control.socket
 //!    requests <---- mpsc ---------+---- watch<Snapshot> --->
 //!                              Brake <------ Pauses ------- orders, the file `paused`
+//!                                 \--------- Honour <------ UNARPs of others
 //! ```
 //!
 //! Nothing that may block or take long runs on the driver's thread: libvirt's calls have a worker

@@ -146,10 +146,10 @@ impl Scene {
     }
 }
 
-/// Whether the guest answers A within `limit`, asked five times a second.
+/// Whether the guest answers A within `limit`, asked twenty times a second.
 fn answered_within(limit: Duration) -> bool {
     let seconds = limit.as_secs().max(1);
-    let line = format!("ping -n -q -i 0.2 -c 1 -w {seconds} 10.0.0.50");
+    let line = format!("ping -n -q -i 0.05 -c 1 -w {seconds} 10.0.0.50");
     Command::new("sh")
         .args(["-c", &format!("{line} >/dev/null")])
         .status()
@@ -255,5 +255,40 @@ fn a_bridged_guests_right_entry_stays() {
         listener.reaches("other_mac", 1);
         assert!(entry("a0", "10.0.0.50").contains(&mac));
         assert!(answered_within(Duration::from_secs(1)));
+    });
+}
+
+/// How long until the guest answers A again, which has to be within `limit`.
+fn dark(limit: Duration) -> Duration {
+    let begin = Instant::now();
+    assert!(answered_within(limit), "still dark after {limit:?}");
+    begin.elapsed()
+}
+
+#[test]
+#[ignore = "it takes about two minutes, and tests/run --measure runs it"]
+fn how_long_a_is_dark() {
+    isolated("unarp_scene::how_long_a_is_dark", || {
+        /// The kernel's default `proxy_delay`, in hundredths of a second.
+        const PROXY_DELAY: u8 = 80;
+        let scene = Scene::build();
+        // Reachable for 15 to 45 s, DELAY for 5, and three probes of a second each.
+        for _ in 0..2 {
+            moved(&scene);
+            let alone = dark(Duration::from_secs(120));
+            assert!(alone > Duration::from_secs(15), "{alone:?}");
+            println!("dark without anything: {:.1} s", alone.as_secs_f64());
+        }
+        let listener = Listener::start(&["10.0.0.0/24"]);
+        for delay in [0, PROXY_DELAY] {
+            scene.servers[1].set("neigh/eth0/proxy_delay", delay);
+            moved(&scene);
+            // Once in five seconds an address.
+            std::thread::sleep(Duration::from_secs(6));
+            Scene::from_server(0, &unarp(scene.mac(0), "10.0.0.50"));
+            let with = dark(Duration::from_secs(5)).as_secs_f64() * 1e3;
+            println!("dark with UNARP, proxy_delay {delay}: {with:.0} ms");
+        }
+        assert_eq!(listener.counts()["honoured"], 2);
     });
 }
