@@ -100,9 +100,10 @@ fn guests(f: &mut fmt::Formatter<'_>, counts: &GuestCounts) -> fmt::Result {
 
 fn honoured(f: &mut fmt::Formatter<'_>, unarp: &UnarpStatus) -> fmt::Result {
     let prefixes = unarp.prefixes.join(" ");
-    let does = match unarp.listening {
-        true => "honoured for",
-        false => "NOT HEARD; should be honoured for",
+    let does = if unarp.listening {
+        "honoured for"
+    } else {
+        "NOT HEARD; should be honoured for"
     };
     let entries = match unarp.honoured {
         1 => "1 neighbour entry",

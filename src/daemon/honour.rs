@@ -75,7 +75,7 @@ struct Work {
 }
 
 impl Honour {
-    /// Begins to listen, where the settings say so.
+    /// Begins to listen, where the settings say so. New ones are sent to the other end.
     ///
     /// # Errors
     ///
@@ -85,10 +85,11 @@ impl Honour {
     ///
     /// Outside a Tokio runtime with IO enabled.
     pub fn start(
-        settings: watch::Receiver<HonourSettings>,
+        settings: HonourSettings,
         brake: &Arc<Brake>,
         metrics: &Arc<Metrics>,
-    ) -> Result<Self, OpenHonourError> {
+    ) -> Result<(Self, watch::Sender<HonourSettings>), OpenHonourError> {
+        let (sender, settings) = watch::channel(settings);
         let mut honour = Self {
             settings,
             brake: Arc::clone(brake),
@@ -96,7 +97,7 @@ impl Honour {
             work: None,
         };
         honour.apply()?;
-        Ok(honour)
+        Ok((honour, sender))
     }
 
     /// Follows UNARPs and the settings.

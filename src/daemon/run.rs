@@ -27,7 +27,7 @@ use super::notify::Notifier;
 use super::pause_file::PauseFile;
 use super::pause_store::PauseStore;
 use super::pauses::Pauses;
-use super::record::Recorder;
+use super::record::{Recorder, StartRecordError};
 use super::run_error::{RunError, chain};
 use crate::config::{self, Config, ConfigFile, LoadConfigError, Loaded, Sources};
 use crate::control::{self, Brakes, ControlSocket, Facts, View};
@@ -124,21 +124,17 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         PauseFile::beside(&ConfigFile::new(arguments.config.clone())),
         PauseStore::within(&config.state_directory),
     );
-    let (honour_sender, honour_settings) = watch::channel(HonourSettings::of(&config));
-    let honour = Honour::start(honour_settings, &levers.brake, &metrics)?;
+    let (honour, honour_settings) =
+        Honour::start(HonourSettings::of(&config), &levers.brake, &metrics)?;
     let (orders, order_queue) = mpsc::channel(ORDERS);
     let notifier = Notifier::from_environment();
-    let recorder = match &arguments.record {
-        Some(file) => Some(Recorder::start(file, &config.policy)?),
-        None => None,
-    };
     let seed = Seed {
         state: config.state_directory.clone(),
         emit: emit(arguments, &config, levers.brake),
         listen: Settings::new(&*config.libvirt.uri, access(config.libvirt.access)),
         engine: Engine::new(config.policy.clone()),
         metrics: Arc::clone(&metrics),
-        recorder,
+        recorder: recorder(arguments, &config)?,
         snapshots: snapshot_sender,
         brakes: levers.shown.clone(),
         requests,
@@ -160,7 +156,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         notifier,
         started: config.clone(),
         look: levers.look,
-        honour: honour_sender,
+        honour: honour_settings,
     };
     agent.notifier.ready();
     info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
@@ -177,6 +173,12 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
 async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|source| RunError::Http { address, source })
+}
+
+fn recorder(arguments: &Arguments, config: &Config) -> Result<Option<Recorder>, StartRecordError> {
+    let file = arguments.record.as_ref();
+    file.map(|file| Recorder::start(file, &config.policy))
+        .transpose()
 }
 
 fn emit(arguments: &Arguments, config: &Config, brake: Arc<Brake>) -> EmitSettings {

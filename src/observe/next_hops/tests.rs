@@ -45,7 +45,10 @@ fn every_way_of_a_route_is_found() {
     let several = route(INET, &[attribute(9, &several)]);
     assert_eq!(next_hops(24, &several), [of(2), of(3)]);
     let via = attribute(18, &[2, 0, 10, 0, 0, 4]);
-    assert_eq!(next_hops(24, &route(MPLS, &[via.clone()])), [of(4)]);
+    assert_eq!(
+        next_hops(24, &route(MPLS, std::slice::from_ref(&via))),
+        [of(4)]
+    );
     let several = route(MPLS, &[attribute(9, &path(&[via]))]);
     assert_eq!(next_hops(24, &several), [of(4)]);
 }
