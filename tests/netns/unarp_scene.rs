@@ -19,8 +19,9 @@ use macmoved::sys::bpf::Injector;
 use crate::unarp::{Listener, entry, unarp};
 use crate::world::{Ear, index, ip, isolated, settle, sh};
 
-/// Ten times what was measured between the UNARP and the entry's end, on a busy machine.
-const GONE_WITHIN: Duration = Duration::from_millis(100);
+/// Ten times the longest that was seen between an UNARP and the entry's end while the machine was
+/// busy with other things; in peace it is a millisecond.
+const GONE_WITHIN: Duration = Duration::from_millis(300);
 
 /// How long anything else may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -173,6 +174,7 @@ fn heard(listener: &Listener, word: &str, count: u64) {
 /// A talks to the guest through CS1, and the guest moves.
 fn moved(scene: &Scene) {
     scene.guest_behind(0);
+    ip(&["neigh flush to 10.0.0.50 dev a0"]);
     assert!(answered_within(Duration::from_secs(5)));
     assert!(entry("a0", "10.0.0.50").contains(&scene.mac(0).to_string()));
     // Confirmed by ARP at this moment, so that A believes in it for 15 s at least.
@@ -224,8 +226,10 @@ fn with_an_unarp_and_a_listener_a_finds_the_way_at_once() {
             heard(&listener, "other_mac", 1);
             assert!(entry("a0", "10.0.0.50").contains(&scene.mac(0).to_string()));
 
+            let (port, injector) = (index("p-cs1"), Injector::load().unwrap());
+            let frame = unarp(scene.mac(0), "10.0.0.50");
             let begin = Instant::now();
-            Scene::from_server(0, &unarp(scene.mac(0), "10.0.0.50"));
+            assert_eq!(injector.run(port, &frame).unwrap(), 0);
             while listener.metrics.unarps_honoured() == 0 {
                 assert!(begin.elapsed() < GONE_WITHIN, "{:?}", listener.counts());
                 std::thread::yield_now();
