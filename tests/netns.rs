@@ -23,6 +23,8 @@ mod hot_path;
 mod leftovers;
 #[path = "netns/links.rs"]
 mod links;
+#[path = "netns/retractions.rs"]
+mod retractions;
 #[path = "netns/seats.rs"]
 mod seats;
 #[path = "netns/unarp.rs"]

@@ -76,6 +76,9 @@ fn figures(f: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
             }
         )?;
     }
+    if measured.retractions > 0 {
+        writeln!(f, "  addresses retracted: {}", measured.retractions)?;
+    }
     Ok(())
 }
 

@@ -65,7 +65,7 @@ fn without_any_source_the_designs_defaults_hold() {
     assert_eq!(config.libvirt.access, Access::Full);
     assert_eq!(config.move_budget, 4);
     assert!(config.unarp.enabled && !config.unarp.honour);
-    assert_eq!(config.addresses.sources.len(), 5);
+    assert_eq!(config.policy.addresses.sources.len(), 5);
     assert_eq!(config.handoff.interface, None);
     assert_eq!(config.handoff.group.octets(), [239, 255, 18, 68]);
     assert_eq!(config.handoff.port.get(), 11_868);
@@ -127,7 +127,8 @@ fn variables_reach_every_kind_of_value() {
         config.policy.guests,
         [GuestRule {
             pattern,
-            announce: false
+            announce: false,
+            addresses: Vec::new(),
         }]
     );
 }
@@ -329,10 +330,11 @@ fn handoff_demands_its_key_file_only_when_it_is_on() {
 
 #[test]
 fn a_key_without_effect_warns_when_it_is_changed_and_not_when_it_is_repeated() {
-    let loaded = load_text("[handoff]\nhold = \"10000ms\"\nport = 11868\n[unarp]\nenabled = true");
+    let loaded = load_text("[handoff]\nhold = \"10000ms\"\nport = 11868\n[unarp]\nhonour = false");
     assert_eq!(loaded.unwrap().warnings, Vec::<String>::new());
     let variables = [("MACMOVED_ANNOUNCE__MOVE_BUDGET", "9")];
-    let text = "[[guest]]\nmatch = \"a\"\naddresses = [\"192.0.2.7\"]\n[unarp]\nenabled = false";
+    let text = "[[guest]]\nmatch = \"a\"\naddresses = [\"192.0.2.7\", \"2001:db8::7\"]\n\
+                [addresses]\nsources = [\"snoop\", \"agent\"]\n[unarp]\nenabled = false";
     let warnings = load_all(text, &variables, &[]).unwrap().warnings;
     let ends: Vec<_> = warnings
         .iter()
@@ -345,8 +347,8 @@ fn a_key_without_effect_warns_when_it_is_changed_and_not_when_it_is_repeated() {
         ends,
         [
             "MACMOVED_ANNOUNCE__MOVE_BUDGET: announce.move_budget: has no effect in this version",
-            "5:1: unarp.enabled: has no effect in this version",
-            "3:1: guest[0].addresses: has no effect in this version",
+            "5:21: addresses.sources[1]: has no effect in this version",
+            "3:27: guest[0].addresses[1]: has no effect in this version",
         ]
     );
 }

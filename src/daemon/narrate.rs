@@ -29,6 +29,9 @@ pub(super) fn narrate(action: &Action) {
         Action::Count(Count::SchedulesCut, _) => {
             info!("a schedule was cut short because its guest no longer runs here");
         }
+        Action::Count(Count::ContestedAddresses, _) => {
+            warn!("another station has an address of a guest, too; nothing is said of it");
+        }
         Action::Count(Count::Drops(queue), amount) => {
             warn!(queue = queue.label(), amount, "a full queue dropped inputs");
         }

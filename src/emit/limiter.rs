@@ -32,6 +32,13 @@ pub(super) struct Stream {
     pub(super) kind: FrameKind,
 }
 
+impl Stream {
+    /// Frames of another kind about the same station.
+    pub(super) const fn of(self, kind: FrameKind) -> Self {
+        Self { kind, ..self }
+    }
+}
+
 /// Counts what left. Reaching a limit switches to safe mode, in which only the first frames of
 /// migrations pass, and those within the limits too; [`Brake::leave_safe_mode`] leaves it.
 #[derive(Debug, Default)]

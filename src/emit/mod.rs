@@ -16,6 +16,7 @@
 
 mod brake;
 mod entry;
+mod exit;
 mod fault;
 mod ledger;
 mod limiter;
@@ -41,8 +42,8 @@ pub use route::{Route, RouteChoice};
 pub use stage::Stager;
 pub use transmitter::OpenEmitterError;
 
-use crate::engine::Ticket;
-use crate::model::{GuestId, Instant, LinkName, LinkState, SendFault};
+use crate::engine::{Round, Ticket};
+use crate::model::{FrameKind, GuestId, Instant, LinkName, LinkState, SendFault};
 use crate::sys::clock;
 use limiter::Limiter;
 use link_table::LinkTable;
@@ -112,13 +113,18 @@ impl Emitter {
     pub fn insert(&mut self, mut prepared: Prepared) {
         let now = clock::now();
         for frame in &prepared.frames {
-            self.limiter.prepare(frame.stream, &frame.uplinks, now);
+            for stream in [frame.stream, frame.stream.of(FrameKind::Unarp)] {
+                self.limiter.prepare(stream, &frame.uplinks, now);
+            }
         }
         for link in &prepared.links {
             self.links.seed(link);
         }
         for frame in &mut prepared.frames {
             frame.seat.life = self.links.life(frame.seat.port);
+            for exit in frame.exits.iter_mut().flat_map(|exits| &mut exits.ways) {
+                exit.life = self.links.life(exit.link);
+            }
         }
         self.guests.insert(prepared.guest, prepared);
     }
@@ -164,11 +170,20 @@ impl Emitter {
         if self.brake.paused() {
             return Err(SendFault::Paused);
         }
-        self.links.check(frame.seat)?;
+        let stream = if let Round::Retraction(_) = ticket.round {
+            frame.stream.of(FrameKind::Unarp)
+        } else {
+            self.links.check(frame.seat)?;
+            frame.stream
+        };
         self.limiter
-            .admit(frame.stream, &frame.uplinks, ticket.round, now)?;
-        self.transmitter.send(frame, ticket.round)?;
-        self.limiter.record(frame.stream, &frame.uplinks, now);
+            .admit(stream, &frame.uplinks, ticket.round, now)?;
+        if let Round::Retraction(ip) = ticket.round {
+            self.transmitter.retract(frame, ip, &self.links)?;
+        } else {
+            self.transmitter.send(frame, ticket.round)?;
+        }
+        self.limiter.record(stream, &frame.uplinks, now);
         Ok(())
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Queue, Record};
-use crate::model::{FrameKind, GuestId, Instant, Mode, Outcome, Phase, Refusal, SendFault, Side};
+use crate::model::{
+    FrameKind, GuestId, HostIp, Instant, Mode, Outcome, Phase, Refusal, SendFault, Side,
+};
 
 /// One instruction. The shell carries it out and answers where the variant says so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +95,9 @@ pub enum Round {
     Scheduled(u8),
     /// A single pass outside any migration.
     Single,
+    /// No pass: the source's word that this address has left, into the network of the frame that
+    /// the ticket names (RFC 1868).
+    Retraction(HostIp),
 }
 
 /// What set an announcement off.
@@ -115,6 +120,8 @@ pub enum Cause {
     Resync,
     /// An operator asked.
     Operator,
+    /// The guest has left this host.
+    Departure,
 }
 
 impl Cause {
@@ -128,6 +135,7 @@ impl Cause {
         Self::Start,
         Self::Resync,
         Self::Operator,
+        Self::Departure,
     ];
 
     /// The word used in labels.
@@ -142,6 +150,7 @@ impl Cause {
             Self::Start => "start",
             Self::Resync => "resync",
             Self::Operator => "operator",
+            Self::Departure => "departure",
         }
     }
 }
@@ -181,6 +190,8 @@ pub enum Count {
     EntriesUndone,
     /// Times that the ledger of lasting changes could not be kept.
     LedgerFaults,
+    /// Addresses that another station than the guest had, too.
+    ContestedAddresses,
 }
 
 /// A histogram to add to.

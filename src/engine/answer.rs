@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::guest::{Guest, PARKED_FRAMES, Retry};
 use super::{Action, Cause, Count, Engine, Measure, Round, Ticket};
-use crate::model::{GuestId, Instant, Phase, SendFault};
+use crate::model::{FrameKind, GuestId, Instant, Phase, SendFault};
 
 /// How long a frame waits that met a full queue: a queue of 1,000 frames drains in that time at
 /// 200,000 frames a second.
@@ -37,10 +37,14 @@ impl Engine {
             }
         }
         self.settle(ticket.guest);
+        self.forget_if_over(ticket.guest);
     }
 
     fn left(&mut self, ticket: Ticket, returned: Instant) {
         let id = ticket.guest;
+        if let Round::Retraction(_) = ticket.round {
+            return self.retracted(ticket, returned);
+        }
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
@@ -66,7 +70,9 @@ impl Engine {
                     whole = usize::try_from(*sent) == Ok(frames);
                 }
             }
-            Round::Early | Round::Single => first = guest.last_round != Some(ticket.round),
+            Round::Early | Round::Single | Round::Retraction(_) => {
+                first = guest.last_round != Some(ticket.round);
+            }
         }
         guest.last_round = Some(ticket.round);
         guest.last_sent = returned;
@@ -75,7 +81,7 @@ impl Engine {
             let measured = &mut journal.measured;
             match ticket.round {
                 Round::Early => measured.early_frames += 1,
-                Round::Scheduled(_) | Round::Single => measured.frames += 1,
+                Round::Scheduled(_) | Round::Single | Round::Retraction(_) => measured.frames += 1,
             }
             measured.rounds = measured.rounds.saturating_add(u8::from(whole));
             measured.event_to_wire.get_or_insert(delay);
@@ -87,10 +93,28 @@ impl Engine {
         self.reach(id, Phase::Announced, returned);
     }
 
+    fn retracted(&mut self, ticket: Ticket, returned: Instant) {
+        let id = ticket.guest;
+        let Some(journal) = self
+            .guests
+            .get_mut(&id)
+            .and_then(|guest| guest.departure.as_mut())
+        else {
+            return;
+        };
+        journal.measured.retractions += 1;
+        let first = journal.measured.retractions == 1;
+        self.count(Count::Frames(FrameKind::Unarp), 1);
+        if first {
+            self.measure_first(ticket, returned);
+        }
+        self.reach(id, Phase::Retracted, returned);
+    }
+
     fn measure_first(&mut self, ticket: Ticket, returned: Instant) {
         let delay = returned.saturating_since(ticket.since);
         match ticket.round {
-            Round::Early | Round::Single => {
+            Round::Early | Round::Single | Round::Retraction(_) => {
                 self.act(Action::Measure(Measure::EventToWire(ticket.cause), delay));
             }
             Round::Scheduled(1) => {

@@ -70,7 +70,7 @@ impl Engine {
             }
             Effect::Rollback => self.roll_back(id, on),
             Effect::BreakDeparture => self.break_departure(id),
-            Effect::Depart => self.depart(id, on.now),
+            Effect::Depart => self.depart(id, on),
             Effect::Appear => self.announce_once(on.now, id, Cause::Start),
             Effect::Vanish => {
                 self.close_arrival(id, Outcome::Completed);
@@ -127,19 +127,19 @@ impl Engine {
         }
     }
 
-    fn depart(&mut self, id: GuestId, now: Instant) {
+    fn depart(&mut self, id: GuestId, on: Occasion) {
         self.cut(id);
         self.close_arrival(id, Outcome::Completed);
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
-        match &guest.departure {
-            Some(journal) if journal.measured.downtime.is_none() => {
-                guest.closing = Some(now + FIGURES);
-            }
-            Some(_) | None => self.close_departure(id, Outcome::Completed),
-        }
-        self.unstage(id);
+        let Some(journal) = &guest.departure else {
+            return self.unstage(id);
+        };
+        let told = journal.measured.downtime.is_some();
+        guest.closing = (!told).then_some(on.now + FIGURES);
+        self.retract(id, on);
+        self.close_departure_when_done(id);
     }
 
     /// Ends a schedule that has rounds left, and says so.

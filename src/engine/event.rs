@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Policy, Ticket};
+use super::{Policy, Sighting, Standing, Ticket};
 use crate::model::{
     FrameKind, GuestDescription, GuestId, GuestName, Ifindex, Instant, LinkState, MacAddr, Refusal,
     SendFault, VlanId,
@@ -73,6 +73,15 @@ pub enum Event {
         guest: GuestId,
         /// Its figures.
         job: JobCompleted,
+    },
+    /// How an address of a guest that runs here stands; told when that changes.
+    Address {
+        /// The guest.
+        guest: GuestId,
+        /// The address.
+        sighting: Sighting,
+        /// How it stands.
+        standing: Standing,
     },
     /// The answer to [`super::Action::Describe`].
     Described {

@@ -1,5 +1,6 @@
 //! One guest as the engine remembers it.
 
+use super::addresses::AddressBook;
 use super::journal::Journal;
 use super::state::State;
 use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket};
@@ -42,6 +43,7 @@ pub(crate) struct Guest {
     /// When libvirt is asked again after it did not answer.
     pub(crate) ask_again: Option<Instant>,
     pub(crate) plan: Plan,
+    pub(super) addresses: AddressBook,
     pub(crate) staging: Option<Staging>,
     /// The early frames were called for at this time, by this cause.
     pub(crate) early: Option<Instant>,
@@ -84,6 +86,7 @@ impl Guest {
             question: Instant::ZERO,
             ask_again: None,
             plan: Plan::default(),
+            addresses: AddressBook::default(),
             staging: None,
             early: None,
             early_sent: false,

@@ -127,4 +127,7 @@ pub struct Measured {
     pub lost_frames: u32,
     /// Rounds that left whole.
     pub rounds: u8,
+    /// Addresses that were retracted.
+    #[serde(default)]
+    pub retractions: u32,
 }

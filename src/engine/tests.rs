@@ -4,5 +4,6 @@ mod guarantees;
 mod leftovers;
 mod links;
 mod pacing;
+mod retractions;
 mod stage;
 mod world;

@@ -117,13 +117,13 @@ impl Engine {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
-        let absent = guest.state == State::Absent;
         if let Some(journal) = &mut guest.departure {
             journal.set_downtime(job.downtime_ms.filter(|_| job.success));
-            if absent {
-                self.close_departure(id, crate::model::Outcome::Completed);
-                self.forget_if_over(id);
+            if guest.state == State::Absent {
+                guest.closing = None;
             }
+            self.close_departure_when_done(id);
+            self.forget_if_over(id);
         }
     }
 

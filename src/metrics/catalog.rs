@@ -162,6 +162,11 @@ pub(super) const LEDGER_ERRORS: Definition = counter(
     "Lasting changes that could not be written down or undone.",
     &[],
 );
+pub(super) const CONTESTED_ADDRESSES: Definition = counter(
+    "macmove_contested_addresses_total",
+    "IP addresses of guests that another station had, too: not retracted.",
+    &[],
+);
 pub(super) const UNARP_HONOURED: Definition = counter(
     "macmove_unarp_honoured_total",
     "Neighbour entries of this host that were deleted on an UNARP.",
@@ -247,6 +252,7 @@ pub const CATALOG: &[Definition] = &[
     STALE_ANSWERS,
     ENTRIES_UNDONE,
     LEDGER_ERRORS,
+    CONTESTED_ADDRESSES,
     UNARP_HONOURED,
     UNARP_REFUSED,
     UNARP_LISTENING,

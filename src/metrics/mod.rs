@@ -47,6 +47,7 @@ pub struct Metrics {
     stale_answers: IntCounter,
     entries_undone: IntCounter,
     ledger_errors: IntCounter,
+    contested_addresses: IntCounter,
     unarp: UnarpMetrics,
     libvirt_connected: IntGauge,
     libvirt_resynced: IntGauge,
@@ -115,6 +116,7 @@ impl Metrics {
             stale_answers: families.counter(&catalog::STALE_ANSWERS)?,
             entries_undone: families.counter(&catalog::ENTRIES_UNDONE)?,
             ledger_errors: families.counter(&catalog::LEDGER_ERRORS)?,
+            contested_addresses: families.counter(&catalog::CONTESTED_ADDRESSES)?,
             unarp: UnarpMetrics::new(&families)?,
             libvirt_connected: families.gauge(&catalog::LIBVIRT_CONNECTED)?,
             libvirt_resynced: families.gauge(&catalog::LIBVIRT_RESYNCED)?,
@@ -191,6 +193,7 @@ impl Metrics {
             Count::Stale => Some(&self.stale_answers),
             Count::EntriesUndone => Some(&self.entries_undone),
             Count::LedgerFaults => Some(&self.ledger_errors),
+            Count::ContestedAddresses => Some(&self.contested_addresses),
         };
         if let Some(counter) = counter {
             counter.inc_by(by);

@@ -21,6 +21,7 @@ fn every_count() -> Vec<Count> {
         Count::Stale,
         Count::EntriesUndone,
         Count::LedgerFaults,
+        Count::ContestedAddresses,
     ];
     counts.extend(FrameKind::ALL.iter().map(|&kind| Count::Frames(kind)));
     counts.extend(SendFault::ALL.iter().map(|&fault| Count::Faults(fault)));

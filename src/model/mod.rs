@@ -1,7 +1,9 @@
 //! The words every layer shares: addresses, links, guests and time. Pure values, no behaviour
 //! beyond parsing and formatting.
 
+mod address;
 mod guest;
+mod host_ip;
 mod link;
 mod mac;
 mod neighbour;
@@ -12,7 +14,9 @@ mod text;
 mod time;
 mod vlan;
 
+pub use address::{AddressSource, GivenAddress};
 pub use guest::{GuestDescription, GuestId, GuestName, ParseGuestIdError};
+pub use host_ip::{HostIp, HostIpError};
 pub use link::{Ifindex, LinkName, LinkState, ParseLinkNameError, PortState};
 pub use mac::{MacAddr, ParseMacError};
 pub use neighbour::{Keeper, Neighbour};

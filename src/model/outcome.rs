@@ -1,7 +1,5 @@
 //! The closed sets of words that label metrics, history and logs alike.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// Gives an enum of unit variants its list of values and its label text.
@@ -18,8 +16,8 @@ macro_rules! labels {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.label())
             }
         }
@@ -35,6 +33,7 @@ pub enum Side {
     /// The guest arrives.
     Destination,
 }
+pub(super) use labels;
 labels!(Side: Source => "source", Destination => "destination");
 
 /// How the memory travels.

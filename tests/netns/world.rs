@@ -241,10 +241,12 @@ pub(crate) fn plan_of(nics: &[(MacAddr, &str)]) -> Plan {
         mac,
         attachment: Attachment::BridgeTap,
         target: name(target),
+        addresses: Vec::new(),
     };
     Plan {
         nics: nics.iter().enumerate().map(nic).collect(),
         refused: Vec::new(),
+        given: Vec::new(),
     }
 }
 

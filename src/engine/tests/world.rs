@@ -6,8 +6,8 @@ use crate::engine::{
     Action, Engine, Event, Lifecycle, MigrationStatus, Policy, Round, StagedFrame, Staging, Ticket,
 };
 use crate::model::{
-    Attachment, FrameKind, GuestDescription, GuestId, GuestName, Ifindex, Instant, Interface,
-    LinkName, LinkState, MacAddr, Nic, PortState, SendFault,
+    AddressSource, Attachment, FrameKind, GivenAddress, GuestDescription, GuestId, GuestName,
+    HostIp, Ifindex, Instant, Interface, LinkName, LinkState, MacAddr, Nic, PortState, SendFault,
 };
 
 /// One frame that the engine let go.
@@ -32,6 +32,8 @@ pub(crate) struct World {
     pub(crate) device: Option<Ifindex>,
     /// NICs of each guest.
     pub(crate) nics: u8,
+    /// What libvirt gives each of them.
+    pub(crate) given: Vec<HostIp>,
     stagings: Vec<(GuestId, u64, usize)>,
 }
 
@@ -66,6 +68,13 @@ pub(crate) fn link(ifindex: Ifindex, open: bool) -> LinkState {
 /// Guests from this number on are looked for elsewhere by their own bridge.
 pub(crate) const STRAY: u8 = 200;
 
+const fn by_xml(ip: HostIp) -> GivenAddress {
+    GivenAddress {
+        ip,
+        source: AddressSource::Xml,
+    }
+}
+
 const SEND: Duration = Duration::from_micros(10);
 
 impl World {
@@ -80,6 +89,7 @@ impl World {
             bridge: BRIDGE.unwrap(),
             device: None,
             nics: 1,
+            given: Vec::new(),
             stagings: Vec::new(),
         }
     }
@@ -244,6 +254,7 @@ impl World {
                 target: None,
                 model: None,
                 vlans: Vec::new(),
+                addresses: self.given.iter().map(|&ip| by_xml(ip)).collect(),
                 nic: Ok(Nic {
                     mac: MacAddr::new([0x52, 0x54, 0, 0, id.octets()[0], nic]),
                     attachment: Attachment::BridgeTap,

@@ -4,6 +4,7 @@ mod announce;
 mod arrivals;
 mod evacuation;
 mod restart;
+mod retractions;
 mod silence;
 
 use std::env;

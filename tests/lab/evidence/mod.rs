@@ -13,7 +13,7 @@ use std::{fs, io};
 use macmoved::model::MacAddr;
 
 pub(crate) use figures::{Figures, ROUNDS, median};
-pub(crate) use frame::{Frame, Place, RARP};
+pub(crate) use frame::{ARP, Frame, Place, RARP};
 pub(crate) use logs::FdbChange;
 use logs::{Call, QmpEvent, QmpWhat};
 use pcap::Pcap;

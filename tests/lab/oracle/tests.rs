@@ -1,5 +1,7 @@
 //! A capture of one good migration, and what the oracle says when something is planted in it.
 
+mod retraction;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

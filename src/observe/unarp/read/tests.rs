@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::HostIp;
+use crate::model::HostIp;
 
 const SENDER: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 1]);
 
