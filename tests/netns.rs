@@ -45,5 +45,11 @@ mod scene;
 mod seats;
 #[path = "netns/soak.rs"]
 mod soak;
+#[path = "netns/unarp.rs"]
+mod unarp;
+#[path = "netns/unarp_agent.rs"]
+mod unarp_agent;
+#[path = "netns/unarp_scene.rs"]
+mod unarp_scene;
 #[path = "netns/world.rs"]
 mod world;

@@ -11,6 +11,7 @@ pub mod link_address;
 pub mod netlink;
 pub mod packet;
 pub mod timer;
+pub mod unarp_socket;
 pub mod virt_connection;
 pub mod virt_events;
 pub mod virt_links;
