@@ -25,6 +25,10 @@ mod links;
 mod retractions;
 #[path = "netns/seats.rs"]
 mod seats;
+#[path = "netns/unarp.rs"]
+mod unarp;
+#[path = "netns/unarp_vlans.rs"]
+mod unarp_vlans;
 #[path = "netns/uplinks.rs"]
 mod uplinks;
 #[path = "netns/vlans.rs"]

@@ -27,5 +27,11 @@ mod links;
 mod retractions;
 #[path = "netns/seats.rs"]
 mod seats;
+#[path = "netns/unarp.rs"]
+mod unarp;
+#[path = "netns/unarp_agent.rs"]
+mod unarp_agent;
+#[path = "netns/unarp_scene.rs"]
+mod unarp_scene;
 #[path = "netns/world.rs"]
 mod world;

@@ -21,6 +21,7 @@ mod validated;
 
 use figment::Figment;
 
+pub use crate::model::{ParsePrefixError, Prefix};
 pub use error::{LoadConfigError, Misfit, Place};
 pub use keys::{KEYS, Key, Rule};
 pub use sources::{ConfigFile, DEFAULT_FILE, Setting, Sources};

@@ -26,11 +26,6 @@ pub(super) fn set_without_effect(
             "announce.move_budget",
             config.move_budget == usual.move_budget,
         ),
-        ("unarp.honour", config.unarp.honour == usual.unarp.honour),
-        (
-            "unarp.honour_prefixes",
-            config.unarp.honour_prefixes.is_empty(),
-        ),
         ("handoff.interface", now.interface == then.interface),
         ("handoff.group", now.group == then.group),
         ("handoff.port", now.port == then.port),

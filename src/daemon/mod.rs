@@ -14,6 +14,8 @@
 
 mod arguments;
 mod driver;
+mod facts;
+mod honour;
 mod hot_path;
 mod lock;
 mod logging;
@@ -28,6 +30,7 @@ mod run;
 mod run_error;
 mod status_line;
 
+pub use honour::{Honour, HonourSettings, OpenHonourError};
 pub use hot_path::HotPath;
 pub use lock::LockError;
 pub use record::StartRecordError;

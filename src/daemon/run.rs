@@ -18,6 +18,8 @@ use tracing::{error, info, warn};
 
 use super::arguments::Arguments;
 use super::driver::{Driver, Order, Parts};
+use super::facts::facts;
+use super::honour::{Honour, HonourSettings};
 use super::hot_path::HotPath;
 use super::lock::Lock;
 use super::logging;
@@ -33,9 +35,7 @@ use crate::emit::{Brake, EmitSettings, Emitter, Ledger};
 use crate::engine::{Engine, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
-use crate::model::Timestamp;
 use crate::observe::links::Links;
-use crate::sys::clock;
 use crate::sys::timer::Timer;
 
 /// Orders that wait for the driver: a reload and a stop. A third has to wait for room.
@@ -104,6 +104,8 @@ struct Agent {
     started: Config,
     /// Asks for a look at the pause file.
     look: Arc<Notify>,
+    /// For what honours UNARPs.
+    honour: watch::Sender<HonourSettings>,
 }
 
 async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
@@ -122,6 +124,8 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         PauseFile::beside(&ConfigFile::new(arguments.config.clone())),
         PauseStore::within(&config.state_directory),
     );
+    let (honour_sender, honour_settings) = watch::channel(HonourSettings::of(&config));
+    let honour = Honour::start(honour_settings, &levers.brake, &metrics)?;
     let (orders, order_queue) = mpsc::channel(ORDERS);
     let notifier = Notifier::from_environment();
     let recorder = match &arguments.record {
@@ -156,6 +160,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         notifier,
         started: config.clone(),
         look: levers.look,
+        honour: honour_sender,
     };
     agent.notifier.ready();
     info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
@@ -164,6 +169,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         never = control::http::serve(http, view.clone()) => match never {},
         never = control::dbus::serve(control, view, request_sender, levers.orders) => match never {},
         never = pauses.serve() => match never {},
+        never = honour.serve() => match never {},
         ended = agent.attend(&mut signals, arguments) => ended,
     }
 }
@@ -221,6 +227,7 @@ impl Agent {
                     .configure(config.dry_run, config.metrics.guest_labels);
                 let dry_run = config.dry_run;
                 let kept = kept(&self.started, &config);
+                self.honour.send_replace(HonourSettings::of(&config));
                 self.facts.send_modify(|before| {
                     let facts = facts(&config, warnings);
                     *before = Arc::new(Facts {
@@ -373,16 +380,6 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         notifier: seed.notifier,
     };
     Ok(Driver::new(parts, timer))
-}
-
-fn facts(config: &Config, warnings: Vec<String>) -> Facts {
-    Facts {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        since: Timestamp::of(clock::now(), clock::realtime_offset()),
-        dry_run: config.dry_run,
-        access: config.libvirt.access.label().to_owned(),
-        warnings,
-    }
 }
 
 const fn access(access: config::Access) -> Access {

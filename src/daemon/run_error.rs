@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use super::honour::OpenHonourError;
 use super::lock::LockError;
 use super::record::StartRecordError;
 use crate::config::LoadConfigError;
@@ -43,6 +44,9 @@ pub enum RunError {
     /// The kernel does not tell of links.
     #[error("cannot watch the links of this host")]
     Links(#[source] io::Error),
+    /// UNARPs cannot be honoured.
+    #[error(transparent)]
+    Honour(#[from] OpenHonourError),
     /// libvirt's client library does not work.
     #[error(transparent)]
     Listener(#[from] StartListenerError),
@@ -91,6 +95,7 @@ impl RunError {
             | Self::Emitter(_)
             | Self::Stager(_)
             | Self::Links(_)
+            | Self::Honour(_)
             | Self::Listener(_)
             | Self::Runtime(_) => UNAVAILABLE,
         }

@@ -21,6 +21,7 @@ mod fault;
 mod ledger;
 mod limiter;
 mod link_table;
+mod neighbours;
 mod prepared;
 mod resolve;
 mod route;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 
 pub use brake::Brake;
 pub use ledger::{Ledger, Leftover};
+pub use neighbours::{ForgetError, Neighbours};
 pub use prepared::{Place, Prepared};
 pub use route::{Route, RouteChoice};
 pub use stage::Stager;

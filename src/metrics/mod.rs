@@ -7,6 +7,7 @@
 mod catalog;
 mod family;
 mod phases;
+mod unarp;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,7 @@ use crate::engine::{Action, Cause, Count, GuestPhase, Measure, Queue, Snapshot};
 use crate::model::{FrameKind, Mode, Outcome, SendFault, Side};
 use family::Families;
 use phases::Phases;
+use unarp::UnarpMetrics;
 
 /// How one migration ended, as a label set.
 pub type Ending = (Side, Mode, Outcome);
@@ -46,6 +48,7 @@ pub struct Metrics {
     entries_undone: IntCounter,
     ledger_errors: IntCounter,
     contested_addresses: IntCounter,
+    unarp: UnarpMetrics,
     libvirt_connected: IntGauge,
     libvirt_resynced: IntGauge,
     guests: BTreeMap<GuestPhase, IntGauge>,
@@ -114,6 +117,7 @@ impl Metrics {
             entries_undone: families.counter(&catalog::ENTRIES_UNDONE)?,
             ledger_errors: families.counter(&catalog::LEDGER_ERRORS)?,
             contested_addresses: families.counter(&catalog::CONTESTED_ADDRESSES)?,
+            unarp: UnarpMetrics::new(&families)?,
             libvirt_connected: families.gauge(&catalog::LIBVIRT_CONNECTED)?,
             libvirt_resynced: families.gauge(&catalog::LIBVIRT_RESYNCED)?,
             guests: families.gauges(&catalog::GUESTS, GUEST_PHASES.map(|(p, word)| (p, [word])))?,

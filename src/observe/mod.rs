@@ -1,3 +1,5 @@
-//! Watches the kernel: links now, forwarding entries later.
+//! Watches the network and the kernel: links, next hops, and UNARPs; forwarding entries later.
 
 pub mod links;
+pub mod next_hops;
+pub mod unarp;

@@ -10,5 +10,6 @@ pub mod event_loop;
 pub mod netlink;
 pub mod packet;
 pub mod timer;
+pub mod unarp_socket;
 pub mod virt_connection;
 pub mod virt_events;

@@ -10,7 +10,7 @@ use crate::control::client::{CallError, Client};
 use crate::control::fixture::{Holder, connected, guest, holder, record};
 use crate::control::{Brakes, INTERFACE, Pause};
 use crate::engine::{Action, Count, GuestPhase, Queue, Snapshot};
-use crate::model::{Mode, Outcome, SendFault, Side};
+use crate::model::{Mode, Outcome, SendFault, Side, UnarpRefusal};
 
 struct Served {
     socket: PathBuf,
@@ -70,6 +70,13 @@ async fn status_is_the_agent_in_a_page() {
     ] {
         served.holder.view.metrics.apply(&Action::Count(count, by));
     }
+    let metrics = &served.holder.view.metrics;
+    metrics.set_unarp_listening(true);
+    metrics.unarp_honoured();
+    metrics.unarp_refused(UnarpRefusal::OtherMac, 5);
+    served.holder.facts.send_modify(|facts| {
+        Arc::make_mut(facts).honours = vec!["10.0.0.0/24".to_owned()];
+    });
     let client = Client::connect(&served.socket).await.unwrap();
     let text = client.status().await.unwrap();
     assert_eq!(
@@ -93,6 +100,10 @@ async fn status_is_the_agent_in_a_page() {
             ],
             "faults": [{"reason": "no_carrier", "count": 3}],
             "drops": [{"queue": "pacing", "count": 4}],
+            "unarp": {
+                "listening": true, "prefixes": ["10.0.0.0/24"], "honoured": 1,
+                "refused": [{"reason": "other_mac", "count": 5}],
+            },
             "warnings": ["beware"],
         })
     );
