@@ -11,6 +11,8 @@
     reason = "a test that cannot go on has to fail, and to say why"
 )]
 
+#[path = "netns/addresses.rs"]
+mod addresses;
 #[path = "netns/agent.rs"]
 mod agent;
 #[path = "netns/brakes.rs"]

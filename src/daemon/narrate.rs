@@ -50,6 +50,8 @@ pub(super) fn narrate(action: &Action) {
         | Action::Describe { .. }
         | Action::Stage { .. }
         | Action::Unstage { .. }
+        | Action::Watch { .. }
+        | Action::Unwatch { .. }
         | Action::Send(_)
         | Action::Measure(..) => {}
     }

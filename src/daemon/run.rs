@@ -32,9 +32,11 @@ use super::run_error::{RunError, chain};
 use crate::config::{self, Config, ConfigFile, LoadConfigError, Loaded, Sources};
 use crate::control::{self, Brakes, ControlSocket, Facts, View};
 use crate::emit::{Brake, EmitSettings, Emitter, Ledger};
-use crate::engine::{Engine, Snapshot};
+use crate::engine::{Engine, Policy, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
+use crate::model::AddressSource;
+use crate::observe::addresses::{Addresses, Listens};
 use crate::observe::links::Links;
 use crate::sys::timer::Timer;
 
@@ -229,6 +231,7 @@ impl Agent {
                     .configure(config.dry_run, config.metrics.guest_labels);
                 let dry_run = config.dry_run;
                 let kept = kept(&self.started, &config);
+                let listens = listens(&config.policy);
                 self.honour.send_replace(HonourSettings::of(&config));
                 self.facts.send_modify(|before| {
                     let facts = facts(&config, warnings);
@@ -241,6 +244,7 @@ impl Agent {
                     policy: Box::new(config.policy),
                     dry_run,
                     uplinks: config.network_uplinks,
+                    listens,
                 };
                 if self.orders.send(order).await.is_err() {
                     return Err(RunError::DriverGone);
@@ -362,6 +366,8 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     let (stager, netlink) = emitter.stager().map_err(RunError::Stager)?;
     tokio::spawn(netlink);
     let links = Links::open().map_err(RunError::Links)?;
+    let listens = listens(seed.engine.policy());
+    let addresses = Addresses::start(listens).map_err(RunError::Addresses)?;
     let listener = Listener::start(seed.listen)?;
     let timer = Timer::new().map_err(RunError::Runtime)?;
     let mut hot = HotPath::new(seed.engine, emitter);
@@ -374,6 +380,7 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         ledger,
         listener,
         links,
+        addresses,
         metrics: seed.metrics,
         snapshots: seed.snapshots,
         brakes: seed.brakes,
@@ -382,6 +389,15 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         notifier: seed.notifier,
     };
     Ok(Driver::new(parts, timer))
+}
+
+/// Whose word about addresses is listened to.
+fn listens(policy: &Policy) -> Listens {
+    let sources = &policy.addresses.sources;
+    Listens {
+        dhcp: policy.retract && sources.contains(&AddressSource::Dhcp),
+        snoop: policy.retract && sources.contains(&AddressSource::Snoop),
+    }
 }
 
 const fn access(access: config::Access) -> Access {

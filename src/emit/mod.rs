@@ -141,11 +141,14 @@ impl Emitter {
         held
     }
 
-    /// Looks where each frame's bridge has its address, and notes those behind an uplink.
+    /// Looks where each frame's bridge has its address, and notes those behind an uplink and those
+    /// that a static entry keeps on the guest's own port.
     pub fn locate(&mut self, prepared: &mut Prepared) {
         for (staged, frame) in prepared.staging.frames.iter_mut().zip(&mut prepared.frames) {
-            let port = self.transmitter.whereabouts(frame);
-            staged.behind_uplink = port.is_some_and(|port| frame.uplink_ports.contains(&port));
+            let found = self.transmitter.whereabouts(frame);
+            staged.behind_uplink =
+                found.is_some_and(|found| frame.uplink_ports.contains(&found.port));
+            frame.fixed = found.is_some_and(|found| found.fixed && found.port == frame.seat.port);
         }
     }
 

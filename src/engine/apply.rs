@@ -196,6 +196,7 @@ impl Engine {
     pub(super) fn forget_if_over(&mut self, id: GuestId) {
         if self.guests.get(&id).is_some_and(Guest::is_over) {
             self.unstage(id);
+            self.unwatch(id);
             self.guests.remove(&id);
         }
     }

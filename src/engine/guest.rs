@@ -3,7 +3,7 @@
 use super::addresses::AddressBook;
 use super::journal::Journal;
 use super::state::State;
-use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket};
+use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket, WatchedNic};
 use crate::model::{GuestId, GuestName, Ifindex, Instant, Refusal};
 
 /// Frames of one guest that may wait for a retry or an open port at a time; a schedule's first
@@ -46,6 +46,8 @@ pub(crate) struct Guest {
     pub(crate) gone: Option<Instant>,
     pub(crate) plan: Plan,
     pub(super) addresses: AddressBook,
+    /// Where its addresses are listened for.
+    pub(super) watched: Vec<WatchedNic>,
     pub(crate) staging: Option<Staging>,
     /// The early frames were called for at this time, by this cause.
     pub(crate) early: Option<Instant>,
@@ -93,6 +95,7 @@ impl Guest {
             gone: None,
             plan: Plan::default(),
             addresses: AddressBook::default(),
+            watched: Vec::new(),
             staging: None,
             early: None,
             early_sent: false,

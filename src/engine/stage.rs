@@ -110,6 +110,7 @@ impl Engine {
         }
         guest.staging = Some(staging);
         guest.reserve(rounds);
+        self.watch(id);
         if let Some(asked) = asked {
             self.act(Action::Measure(
                 Measure::Staging,

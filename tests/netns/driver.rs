@@ -13,6 +13,7 @@ use macmoved::metrics::Metrics;
 use macmoved::model::{
     Attachment, GuestDescription, GuestId, GuestName, Instant, Interface, MacAddr, Nic, SendFault,
 };
+use macmoved::observe::addresses::{Addresses, Listens};
 use macmoved::observe::links::Links;
 use macmoved::sys::clock;
 use tokio::task::JoinSet;
@@ -31,6 +32,7 @@ pub(crate) struct Driver {
     pub(crate) staged: Option<GuestId>,
     pub(crate) finished: Option<GuestId>,
     pub(crate) ledger: Option<Ledger>,
+    addresses: Addresses,
     links: Links,
     stager: Stager,
     stagings: JoinSet<Prepared>,
@@ -58,6 +60,10 @@ impl Driver {
         runtime.spawn(netlink);
         let links = open();
         drop(entered);
+        let everybody = Listens {
+            dhcp: true,
+            snoop: true,
+        };
         let mut driver = Self {
             hot: HotPath::new(Engine::new(policy), emitter),
             metrics: Metrics::new("test").unwrap(),
@@ -66,6 +72,7 @@ impl Driver {
             staged: None,
             finished: None,
             ledger: None,
+            addresses: Addresses::start(everybody).unwrap(),
             links,
             stager,
             stagings: JoinSet::new(),
@@ -236,6 +243,8 @@ impl Driver {
                         ledger.settle(guest, stays);
                     }
                 }
+                Action::Watch { guest, nics } => self.addresses.watch(guest, nics),
+                Action::Unwatch { guest } => self.addresses.unwatch(guest),
                 Action::Finished(record) => self.finished = Some(record.uuid),
                 Action::Send(_)
                 | Action::Reached { .. }

@@ -15,6 +15,7 @@ fn leftovers() -> BTreeSet<Leftover> {
         bridge: Ifindex::new(5).unwrap(),
         mac: MacAddr::new([0x52, 0x54, 0, 0, 0, 1]),
         vlan: None,
+        fixed: false,
     }])
 }
 

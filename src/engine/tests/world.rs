@@ -229,6 +229,8 @@ impl World {
                 }
                 Action::Send(ticket) => self.send(ticket),
                 Action::Unstage { .. }
+                | Action::Watch { .. }
+                | Action::Unwatch { .. }
                 | Action::Reached { .. }
                 | Action::Refused { .. }
                 | Action::Finished(_)
