@@ -21,6 +21,8 @@ mod leftovers;
 mod leftovers_vlans;
 #[path = "netns/links.rs"]
 mod links;
+#[path = "netns/ports.rs"]
+mod ports;
 #[path = "netns/retractions.rs"]
 mod retractions;
 #[path = "netns/seats.rs"]

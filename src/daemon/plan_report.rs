@@ -27,9 +27,10 @@ pub(super) async fn report(
     let answer = found.await.map_err(|_| RequestFault::LibvirtUnavailable)?;
     let (guest, description) = answer.map_err(|fault| match fault {
         FindGuestError::NoSuchGuest => RequestFault::UnknownGuest,
-        FindGuestError::NotConnected | FindGuestError::Busy | FindGuestError::Libvirt(_) => {
-            RequestFault::LibvirtUnavailable
-        }
+        FindGuestError::NotConnected
+        | FindGuestError::Busy
+        | FindGuestError::Migrating
+        | FindGuestError::Libvirt(_) => RequestFault::LibvirtUnavailable,
         FindGuestError::Xml(_) => RequestFault::Unreadable,
     })?;
     let plan = plan(guest, &description, policy);

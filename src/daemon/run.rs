@@ -21,6 +21,7 @@ use super::driver::{Driver, Order, Parts};
 use super::facts::facts;
 use super::honour::{Honour, HonourSettings};
 use super::hot_path::HotPath;
+use super::kept::kept;
 use super::lock::Lock;
 use super::logging;
 use super::notify::Notifier;
@@ -32,9 +33,11 @@ use super::run_error::{RunError, chain};
 use crate::config::{self, Config, ConfigFile, LoadConfigError, Loaded, Sources};
 use crate::control::{self, Brakes, ControlSocket, Facts, View};
 use crate::emit::{Brake, EmitSettings, Emitter, Ledger};
-use crate::engine::{Engine, Snapshot};
+use crate::engine::{Engine, Policy, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
+use crate::model::AddressSource;
+use crate::observe::addresses::{Addresses, Listens};
 use crate::observe::links::Links;
 use crate::sys::timer::Timer;
 
@@ -229,6 +232,7 @@ impl Agent {
                     .configure(config.dry_run, config.metrics.guest_labels);
                 let dry_run = config.dry_run;
                 let kept = kept(&self.started, &config);
+                let listens = listens(&config.policy);
                 self.honour.send_replace(HonourSettings::of(&config));
                 self.facts.send_modify(|before| {
                     let facts = facts(&config, warnings);
@@ -241,6 +245,7 @@ impl Agent {
                     policy: Box::new(config.policy),
                     dry_run,
                     uplinks: config.network_uplinks,
+                    listens,
                 };
                 if self.orders.send(order).await.is_err() {
                     return Err(RunError::DriverGone);
@@ -261,31 +266,6 @@ impl Agent {
         self.notifier.ready();
         Ok(())
     }
-}
-
-/// The settings that differ from those at the start and need another start.
-fn kept(started: &Config, config: &Config) -> Vec<&'static str> {
-    let same = [
-        ("libvirt.uri", started.libvirt.uri == config.libvirt.uri),
-        (
-            "libvirt.access",
-            started.libvirt.access == config.libvirt.access,
-        ),
-        (
-            "control.socket",
-            started.control_socket == config.control_socket,
-        ),
-        (
-            "state.directory",
-            started.state_directory == config.state_directory,
-        ),
-        (
-            "metrics.listen",
-            started.metrics.listen == config.metrics.listen,
-        ),
-    ];
-    let changed = same.into_iter().filter(|(_, same)| !same);
-    changed.map(|(key, _)| key).collect()
 }
 
 struct Signals {
@@ -362,6 +342,8 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     let (stager, netlink) = emitter.stager().map_err(RunError::Stager)?;
     tokio::spawn(netlink);
     let links = Links::open().map_err(RunError::Links)?;
+    let listens = listens(seed.engine.policy());
+    let addresses = Addresses::start(listens).map_err(RunError::Addresses)?;
     let listener = Listener::start(seed.listen)?;
     let timer = Timer::new().map_err(RunError::Runtime)?;
     let mut hot = HotPath::new(seed.engine, emitter);
@@ -374,6 +356,7 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         ledger,
         listener,
         links,
+        addresses,
         metrics: seed.metrics,
         snapshots: seed.snapshots,
         brakes: seed.brakes,
@@ -382,6 +365,15 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         notifier: seed.notifier,
     };
     Ok(Driver::new(parts, timer))
+}
+
+/// Whose word about addresses is listened to.
+fn listens(policy: &Policy) -> Listens {
+    let sources = &policy.addresses.sources;
+    Listens {
+        dhcp: policy.retract && sources.contains(&AddressSource::Dhcp),
+        snoop: policy.retract && sources.contains(&AddressSource::Snoop),
+    }
 }
 
 const fn access(access: config::Access) -> Access {

@@ -44,6 +44,9 @@ pub enum RunError {
     /// The kernel does not tell of links.
     #[error("cannot watch the links of this host")]
     Links(#[source] io::Error),
+    /// Addresses of guests are not to be heard.
+    #[error("cannot listen for the addresses of guests")]
+    Addresses(#[source] io::Error),
     /// UNARPs cannot be honoured.
     #[error(transparent)]
     Honour(#[from] OpenHonourError),
@@ -95,6 +98,7 @@ impl RunError {
             | Self::Emitter(_)
             | Self::Stager(_)
             | Self::Links(_)
+            | Self::Addresses(_)
             | Self::Honour(_)
             | Self::Listener(_)
             | Self::Runtime(_) => UNAVAILABLE,

@@ -45,7 +45,7 @@ pub use transmitter::OpenEmitterError;
 use crate::engine::{Round, Ticket};
 use crate::model::{FrameKind, GuestId, Instant, LinkName, LinkState, SendFault};
 use crate::sys::clock;
-use limiter::Limiter;
+use limiter::{Held, Limiter, Stream};
 use link_table::LinkTable;
 use transmitter::Transmitter;
 
@@ -111,10 +111,12 @@ impl Emitter {
 
     /// Holds a guest's frames ready, in place of those of an earlier generation.
     pub fn insert(&mut self, mut prepared: Prepared) {
-        let now = clock::now();
+        if self.limiter.is_crowded() {
+            self.limiter.make_room(clock::now(), &self.held());
+        }
         for frame in &prepared.frames {
-            for stream in [frame.stream, frame.stream.of(FrameKind::Unarp)] {
-                self.limiter.prepare(stream, &frame.uplinks, now);
+            for stream in streams(frame.stream) {
+                self.limiter.prepare(stream, &frame.uplinks);
             }
         }
         for link in &prepared.links {
@@ -129,11 +131,24 @@ impl Emitter {
         self.guests.insert(prepared.guest, prepared);
     }
 
-    /// Looks where each frame's bridge has its address, and notes those behind an uplink.
+    /// What the staged guests' frames need windows for.
+    fn held(&self) -> Held {
+        let mut held = Held::default();
+        for frame in self.guests.values().flat_map(|guest| &guest.frames) {
+            held.streams.extend(streams(frame.stream));
+            held.uplinks.extend(&frame.uplinks);
+        }
+        held
+    }
+
+    /// Looks where each frame's bridge has its address, and notes those behind an uplink and those
+    /// that a static entry keeps on the guest's own port.
     pub fn locate(&mut self, prepared: &mut Prepared) {
         for (staged, frame) in prepared.staging.frames.iter_mut().zip(&mut prepared.frames) {
-            let port = self.transmitter.whereabouts(frame);
-            staged.behind_uplink = port.is_some_and(|port| frame.uplink_ports.contains(&port));
+            let found = self.transmitter.whereabouts(frame);
+            staged.behind_uplink =
+                found.is_some_and(|found| frame.uplink_ports.contains(&found.port));
+            frame.fixed = found.is_some_and(|found| found.fixed && found.port == frame.seat.port);
         }
     }
 
@@ -202,4 +217,9 @@ impl Emitter {
     pub fn brake(&self) -> &Brake {
         &self.brake
     }
+}
+
+/// What is said of the station of an announcement: that it is here, and that it is gone.
+const fn streams(announced: Stream) -> [Stream; 2] {
+    [announced, announced.of(FrameKind::Unarp)]
 }

@@ -57,6 +57,8 @@ pub(super) struct Frame {
     /// The frame as the bridge device has to send it, where it is in the frame's VLAN.
     pub(super) as_bridge: Option<Vec<u8>>,
     pub(super) entry: EntryRequest,
+    /// A static entry had the address on the guest's port when it was staged.
+    pub(super) fixed: bool,
     /// How the host itself speaks into the frame's network, where it can.
     pub(super) exits: Option<Exits>,
 }
@@ -112,6 +114,7 @@ impl Prepared {
             bridge: frame.seat.bridge,
             mac: frame.stream.mac,
             vlan: frame.stream.vlan,
+            fixed: frame.fixed,
         };
         self.frames.iter().map(leftover).collect()
     }

@@ -205,6 +205,7 @@ impl<'a> Host<'a> {
             as_bridge: form.as_bridge.map(octets),
             exits: self.exits(site, form),
             entry: EntryRequest::new(port, bridge, site.nic.mac, form.vlan),
+            fixed: false,
         }
     }
 

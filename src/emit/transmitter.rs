@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use super::entry::EntryWriter;
+use super::entry::{EntryWriter, Whereabouts};
 use super::exit::Retraction;
 use super::fault;
 use super::link_table::LinkTable;
@@ -91,8 +91,8 @@ impl Transmitter {
         self.dry_run = dry_run;
     }
 
-    /// The port behind which the frame's bridge has its address.
-    pub(super) fn whereabouts(&mut self, frame: &mut Frame) -> Option<Ifindex> {
+    /// Where the frame's bridge has its address.
+    pub(super) fn whereabouts(&mut self, frame: &mut Frame) -> Option<Whereabouts> {
         self.entries.whereabouts(&mut frame.entry)
     }
 

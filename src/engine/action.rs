@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, Queue, Record};
 use crate::model::{
-    FrameKind, GuestId, HostIp, Instant, Mode, Outcome, Phase, Refusal, SendFault, Side,
+    FrameKind, GuestId, HostIp, Ifindex, Instant, MacAddr, Mode, Outcome, Phase, Refusal,
+    SendFault, Side,
 };
 
 /// One instruction. The shell carries it out and answers where the variant says so.
@@ -38,6 +39,19 @@ pub enum Action {
         /// that is to be undone.
         stays: bool,
     },
+    /// Listen for the guest's IPv4 addresses at these ports and no others, and tell of changes by
+    /// [`super::Event::Address`]; what is known already is told first.
+    Watch {
+        /// The guest.
+        guest: GuestId,
+        /// Its NICs.
+        nics: Vec<WatchedNic>,
+    },
+    /// The guest is not here any more: stop listening.
+    Unwatch {
+        /// The guest.
+        guest: GuestId,
+    },
     /// Send one staged frame at once; answer with [`super::Event::Sent`].
     Send(Ticket),
     /// A guest reached a phase.
@@ -64,6 +78,15 @@ pub enum Action {
     Count(Count, u64),
     /// Add to a histogram.
     Measure(Measure, Duration),
+}
+
+/// Where a NIC's addresses are listened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchedNic {
+    /// The guest's address.
+    pub mac: MacAddr,
+    /// Its port on this host.
+    pub port: Ifindex,
 }
 
 /// A frame on its way, copied through the hot path without allocation.

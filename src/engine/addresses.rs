@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Count, Engine};
-use crate::model::{AddressSource, GuestId, HostIp, Interface, MacAddr, VlanId};
+use super::{Action, Count, Engine, WatchedNic};
+use crate::model::{AddressSource, GuestId, HostIp, Interface, MacAddr};
 
 /// An address that a NIC was heard to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
     /// The NIC's own address.
     pub mac: MacAddr,
-    /// The VLAN that the guest itself named, where it did.
-    pub vlan: Option<VlanId>,
     /// Its IPv4 address.
     pub ip: HostIp,
     /// By whose word.
@@ -83,6 +81,31 @@ impl Engine {
         };
         if guest.addresses.take(sighting, standing) {
             self.count(Count::ContestedAddresses, 1);
+        }
+    }
+
+    /// Has a guest listened to where it was found to be.
+    pub(super) fn watch(&mut self, id: GuestId) {
+        let Some(guest) = self.guests.get_mut(&id) else {
+            return;
+        };
+        let mut nics: Vec<WatchedNic> = Vec::new();
+        for frame in guest.staging.iter().flat_map(|staging| &staging.frames) {
+            let (mac, port) = (frame.mac, frame.port);
+            if nics.iter().all(|nic| nic.port != port) {
+                nics.push(WatchedNic { mac, port });
+            }
+        }
+        if nics != guest.watched {
+            guest.watched.clone_from(&nics);
+            self.act(Action::Watch { guest: id, nics });
+        }
+    }
+
+    pub(super) fn unwatch(&mut self, id: GuestId) {
+        let watched = self.guests.get_mut(&id).map(|guest| &mut guest.watched);
+        if watched.is_some_and(|nics| !std::mem::take(nics).is_empty()) {
+            self.act(Action::Unwatch { guest: id });
         }
     }
 

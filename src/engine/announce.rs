@@ -189,6 +189,11 @@ impl Engine {
             self.forget_if_over(id);
             return;
         }
+        if guest.gone.is_some_and(|at| at <= now) {
+            guest.gone = None;
+            self.missed_end(id);
+            return;
+        }
         if guest.ask_again.is_some_and(|at| at <= now) {
             self.ask(id, now);
             return;

@@ -14,7 +14,8 @@ const RETRY: Duration = Duration::from_millis(5);
 /// 30 s. Afterwards they are lost.
 const BLOCKED: Duration = Duration::from_secs(60);
 
-/// How often one frame is tried again after a full queue; its round is repeated anyway.
+/// How often one frame is tried again after a queue that may be full; its round is repeated
+/// anyway.
 const ATTEMPTS: u8 = 3;
 
 impl Engine {
@@ -148,8 +149,12 @@ impl Engine {
             attempt: ticket.attempt.saturating_add(1),
             ..ticket
         };
+        if let Some(journal) = guest.journal_mut() {
+            journal.measured.latest_fault = Some(fault);
+        }
         let parked = match fault {
-            SendFault::NoBuffers
+            // An injection says the same of a link that went down and of a full backlog.
+            SendFault::NoBuffers | SendFault::NetDown
                 if again.attempt <= ATTEMPTS && guest.retries.len() < PARKED_FRAMES =>
             {
                 guest.retries.push(Retry {
@@ -159,10 +164,7 @@ impl Engine {
                 true
             }
             // Only the first round waits for its port: later ones are its repetition.
-            SendFault::NoCarrier
-            | SendFault::NotForwarding
-            | SendFault::NetDown
-            | SendFault::Refused
+            SendFault::NoCarrier | SendFault::NotForwarding | SendFault::NetDown
                 if is_first(ticket.round) && guest.blocked.len() < PARKED_FRAMES =>
             {
                 guest.blocked.push(again);

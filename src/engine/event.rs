@@ -320,6 +320,9 @@ pub enum Queue {
     Record,
     /// Orders to the ledger of lasting changes.
     Ledger,
+    /// Orders to what listens for addresses, ports beyond those that it can listen at, and frames
+    /// that it did not get to.
+    Addresses,
 }
 
 impl Queue {
@@ -334,6 +337,7 @@ impl Queue {
         Self::Guests,
         Self::Record,
         Self::Ledger,
+        Self::Addresses,
     ];
 
     /// The word used in labels.
@@ -349,6 +353,7 @@ impl Queue {
             Self::Guests => "guests",
             Self::Record => "record",
             Self::Ledger => "ledger",
+            Self::Addresses => "addresses",
         }
     }
 }

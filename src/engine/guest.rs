@@ -3,7 +3,7 @@
 use super::addresses::AddressBook;
 use super::journal::Journal;
 use super::state::State;
-use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket};
+use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket, WatchedNic};
 use crate::model::{GuestId, GuestName, Ifindex, Instant, Refusal};
 
 /// Frames of one guest that may wait for a retry or an open port at a time; a schedule's first
@@ -42,8 +42,12 @@ pub(crate) struct Guest {
     pub(crate) question: Instant,
     /// When libvirt is asked again after it did not answer.
     pub(crate) ask_again: Option<Instant>,
+    /// libvirt has no such guest: unless it says by then how the guest ended, it never will.
+    pub(crate) gone: Option<Instant>,
     pub(crate) plan: Plan,
     pub(super) addresses: AddressBook,
+    /// Where its addresses are listened for.
+    pub(super) watched: Vec<WatchedNic>,
     pub(crate) staging: Option<Staging>,
     /// The early frames were called for at this time, by this cause.
     pub(crate) early: Option<Instant>,
@@ -55,6 +59,9 @@ pub(crate) struct Guest {
     /// It is being staged only to see whether its own bridge looks for it elsewhere.
     pub(crate) inspected: bool,
     pub(crate) arrival: Option<Journal>,
+    /// The journal of what was found in mid-migration and looks as if it arrived: its own bridge
+    /// looked for it elsewhere. A guest that leaves has had its place here.
+    pub(crate) found: Option<Journal>,
     /// All of an arriving guest is here.
     pub(crate) arrived_whole: bool,
     pub(crate) departure: Option<Journal>,
@@ -85,8 +92,10 @@ impl Guest {
             asked: None,
             question: Instant::ZERO,
             ask_again: None,
+            gone: None,
             plan: Plan::default(),
             addresses: AddressBook::default(),
+            watched: Vec::new(),
             staging: None,
             early: None,
             early_sent: false,
@@ -94,6 +103,7 @@ impl Guest {
             single: None,
             inspected: false,
             arrival: None,
+            found: None,
             arrived_whole: false,
             departure: None,
             closing: None,
@@ -150,7 +160,7 @@ impl Guest {
             .filter(|_| self.staging.is_some())
             .and_then(|schedule| Some(schedule.start + rounds.offset(schedule.next)?));
         let retry = self.retries.iter().map(|retry| retry.at).min();
-        let others = [self.closing, self.ask_again, self.blocked_until];
+        let others = [self.closing, self.ask_again, self.gone, self.blocked_until];
         others.into_iter().chain([round, retry]).flatten().min()
     }
 

@@ -29,7 +29,7 @@ mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-pub use action::{Action, Cause, Count, Measure, Round, Ticket};
+pub use action::{Action, Cause, Count, Measure, Round, Ticket, WatchedNic};
 pub use addresses::{HeardAddress, Sighting, Standing};
 pub use event::{
     DescribeFault, Event, GuestFacts, JobCompleted, Lifecycle, MigrationStatus, Queue, RunState,

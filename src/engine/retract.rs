@@ -29,18 +29,18 @@ pub fn retractions(
     };
     for nic in &plan.nics {
         for given in &nic.addresses {
-            found.add(nic, None, given.ip);
+            found.add(nic, given.ip);
         }
         for HeardAddress { sighting, .. } in heard {
             if sighting.mac == nic.mac && policy.admits(sighting.ip, sighting.source) {
-                found.add(nic, sighting.vlan, sighting.ip);
+                found.add(nic, sighting.ip);
             }
         }
     }
     let placed: BTreeSet<HostIp> = found.found.iter().map(|&(_, ip)| ip).collect();
     for &ip in plan.given.iter().filter(|ip| !placed.contains(ip)) {
         for nic in &plan.nics {
-            found.add(nic, None, ip);
+            found.add(nic, ip);
         }
     }
     found.found
@@ -55,17 +55,14 @@ struct Retractions<'a> {
 }
 
 impl Retractions<'_> {
-    /// Adds an address of a NIC. Without a VLAN it is in that of the NIC's untagged frames, which
-    /// comes first.
-    fn add(&mut self, nic: &PlannedNic, vlan: Option<crate::model::VlanId>, ip: HostIp) {
+    /// Adds an address of a NIC, in the VLAN of its untagged frames, which comes first.
+    fn add(&mut self, nic: &PlannedNic, ip: HostIp) {
         let is_contested = |heard: &HeardAddress| heard.contested && heard.sighting.ip == ip;
         if self.heard.iter().any(is_contested) {
             return;
         }
-        let frames = (0..).zip(&self.staging.frames);
-        let found = frames
-            .filter(|(_, frame)| frame.nic == nic.index)
-            .find(|(_, frame)| vlan.is_none() || frame.vlan == vlan);
+        let mut frames = (0..).zip(&self.staging.frames);
+        let found = frames.find(|(_, frame)| frame.nic == nic.index);
         if let Some((index, frame)) = found {
             let vlan = frame.vlan.map(crate::model::VlanId::get);
             if self.said.insert((frame.bridge.get(), vlan, ip)) {

@@ -4,6 +4,7 @@ mod guarantees;
 mod leftovers;
 mod links;
 mod pacing;
+mod resync;
 mod retractions;
 mod stage;
 mod world;

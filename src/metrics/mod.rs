@@ -168,6 +168,8 @@ impl Metrics {
             Action::Describe { .. }
             | Action::Stage { .. }
             | Action::Unstage { .. }
+            | Action::Watch { .. }
+            | Action::Unwatch { .. }
             | Action::Send(_)
             | Action::Reached { .. }
             | Action::Refused { .. }

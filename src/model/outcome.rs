@@ -125,7 +125,7 @@ pub enum SendFault {
     NoCarrier,
     /// The guest's port is not in FORWARDING, so the bridge would drop the frame unseen.
     NotForwarding,
-    /// `ENETDOWN`, or an injection's return value other than 0.
+    /// `ENETDOWN`; or an injection was not taken, for the link is down or the CPU's backlog is full.
     NetDown,
     /// `ENOBUFS` or `EAGAIN`: a queue is full.
     NoBuffers,

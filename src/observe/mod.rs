@@ -1,5 +1,8 @@
-//! Watches the network and the kernel: links, next hops, and UNARPs; forwarding entries later.
+//! Watches the network and the kernel: links, next hops, UNARPs, and addresses of guests;
+//! forwarding entries later.
 
+pub mod addresses;
 pub mod links;
 pub mod next_hops;
 pub mod unarp;
+mod window;

@@ -1,7 +1,7 @@
 //! Hears the UNARPs (RFC 1868) of others and says which are to be honoured. Deletes nothing.
 //!
 //! ```text
-//!  UnarpSocket --> Unarps: is it one? --> Heard --> Rules: may it be acted on? --> the daemon,
+//!  PacketEar --> Unarps: is it one? --> Heard --> Rules: may it be acted on? --> the daemon,
 //!                                                     ^            ^               which asks and
 //!                                            prefixes, rates    Neighbour          deletes
 //! ```
@@ -10,16 +10,15 @@ use std::io;
 
 use crate::model::UnarpRefusal;
 use crate::sys::clock;
-use crate::sys::unarp_socket::{UnarpSocket, Whom};
+use crate::sys::packet_ear::{PacketEar, Whom};
 
 mod read;
 mod rules;
-mod window;
 
 pub use read::HeardUnarp;
 pub use rules::Rules;
 
-use window::Window;
+use super::window::Window;
 
 /// Frames that are read in a second. Somebody who floods the segment gets so much of this thread
 /// and no more; the kernel's queue fills, and it drops and counts.
@@ -42,7 +41,7 @@ pub enum Heard {
 /// The ear for UNARPs, on every link of the network namespace.
 #[derive(Debug)]
 pub struct Unarps {
-    socket: UnarpSocket,
+    socket: PacketEar,
     buffer: [u8; BUFFER],
     rate: Window,
     lost: u64,
@@ -53,14 +52,14 @@ impl Unarps {
     ///
     /// # Errors
     ///
-    /// As [`UnarpSocket::open`]: `EPERM` without `CAP_NET_RAW`.
+    /// As [`PacketEar::of_unarps`]: `EPERM` without `CAP_NET_RAW`.
     ///
     /// # Panics
     ///
     /// Outside a Tokio runtime with IO enabled.
     pub fn open() -> io::Result<Self> {
         Ok(Self {
-            socket: UnarpSocket::open()?,
+            socket: PacketEar::of_unarps()?,
             buffer: [0; BUFFER],
             rate: Window::second(FRAMES),
             lost: 0,

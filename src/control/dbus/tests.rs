@@ -288,6 +288,13 @@ async fn brakes_work_while_the_drivers_queue_is_full() {
     waiting.abort();
 }
 
+/// Questions and callers that were counted as dropped.
+fn turned_away(served: &Served) -> u64 {
+    let drops = served.holder.view.metrics.drops();
+    let control = drops.filter(|(queue, _)| *queue == Queue::Control);
+    control.map(|(_, number)| number).sum()
+}
+
 #[tokio::test]
 async fn a_full_queue_refuses_at_once_and_a_stopped_driver_says_so() {
     let mut served = served(Snapshot::default()).await;
@@ -302,6 +309,7 @@ async fn a_full_queue_refuses_at_once_and_a_stopped_driver_says_so() {
         matches!(refused, CallError::Refused(AgentFault::Busy(_))),
         "{refused}"
     );
+    assert_eq!(turned_away(&served), 1);
     served.requests.close();
     drop(served.requests.recv().await);
     let refused = waiting.await.unwrap().unwrap_err();
@@ -353,6 +361,7 @@ async fn one_caller_too_many_is_turned_away_and_a_parting_one_makes_room() {
     }
     let mut surplus = UnixStream::connect(&served.socket).await.unwrap();
     assert_eq!(surplus.read(&mut [0; 1]).await.unwrap(), 0, "closed");
+    assert_eq!(turned_away(&served), 1);
     clients.pop();
     let start = Instant::now();
     while Client::connect(&served.socket).await.is_err() {

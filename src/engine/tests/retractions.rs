@@ -3,9 +3,7 @@ use crate::engine::{
     Action, Cause, Count, Event, GuestFacts, GuestRule, JobCompleted, Lifecycle, MigrationStatus,
     Pacing, Policy, Round, RunState, Sighting, Standing,
 };
-use crate::model::{
-    AddressSource, FrameKind, GuestName, HostIp, MacAddr, Phase, SendFault, VlanId,
-};
+use crate::model::{AddressSource, FrameKind, GuestName, HostIp, MacAddr, Phase, SendFault};
 
 fn ip(last: u8) -> HostIp {
     format!("192.0.2.{last}").parse().unwrap()
@@ -38,10 +36,9 @@ fn running(mut world: World) -> World {
     world
 }
 
-fn hear(world: &mut World, last: u8, vlan: Option<u16>, standing: Standing) {
+fn hear(world: &mut World, last: u8, standing: Standing) {
     let sighting = Sighting {
         mac: MacAddr::new([0x52, 0x54, 0, 0, 1, 0]),
-        vlan: vlan.map(|vlan| VlanId::try_from(vlan).unwrap()),
         ip: ip(last),
         source: AddressSource::Snoop,
     };
@@ -95,8 +92,8 @@ fn each_address_is_retracted_once_when_the_guest_is_gone() {
     let mut world = World::new(policy(&[ip(1), ip(9)]));
     world.given = vec![ip(1), ip(2)];
     let mut world = running(world);
-    hear(&mut world, 2, None, Standing::Held);
-    hear(&mut world, 3, None, Standing::Held);
+    hear(&mut world, 2, Standing::Held);
+    hear(&mut world, 3, Standing::Held);
     begin_to_leave(&mut world);
     assert!(world.sent.is_empty(), "it is not gone yet");
     let at = world.now;
@@ -163,11 +160,11 @@ fn a_contested_address_is_left_alone_until_that_is_over() {
         (Standing::Held, vec![(0, 3)]),
     ] {
         let mut world = running(World::new(policy(&[])));
-        hear(&mut world, 3, None, Standing::Held);
-        hear(&mut world, 3, None, Standing::Contested);
-        hear(&mut world, 3, None, last_word);
-        hear(&mut world, 4, None, Standing::Held);
-        hear(&mut world, 4, None, Standing::Gone);
+        hear(&mut world, 3, Standing::Held);
+        hear(&mut world, 3, Standing::Contested);
+        hear(&mut world, 3, last_word);
+        hear(&mut world, 4, Standing::Held);
+        hear(&mut world, 4, Standing::Gone);
         leave(&mut world);
         assert_eq!(retracted(&world), expected);
         let contests = Action::Count(Count::ContestedAddresses, 1);
@@ -179,7 +176,7 @@ fn a_contested_address_is_left_alone_until_that_is_over() {
 #[test]
 fn a_contest_speaks_against_what_the_settings_say_too() {
     let mut world = running(World::new(policy(&[ip(3)])));
-    hear(&mut world, 3, None, Standing::Contested);
+    hear(&mut world, 3, Standing::Contested);
     leave(&mut world);
     assert_eq!(retracted(&world), []);
 }
@@ -189,9 +186,7 @@ fn an_address_is_retracted_where_it_was() {
     let mut world = World::new(policy(&[ip(1), ip(9)]));
     world.nics = 2;
     let mut world = running(world);
-    hear(&mut world, 1, None, Standing::Held);
-    // No frame of the guest is in such a VLAN.
-    hear(&mut world, 2, Some(7), Standing::Held);
+    hear(&mut world, 1, Standing::Held);
     leave(&mut world);
     // One network has both NICs, so what only the settings name is said there once.
     assert_eq!(retracted(&world), [(0, 1), (0, 9)]);
@@ -201,13 +196,13 @@ fn an_address_is_retracted_where_it_was() {
 fn a_ninth_address_of_a_nic_and_one_of_an_unknown_guest_are_not_kept() {
     let mut world = running(World::new(policy(&[])));
     for last in 1..=9 {
-        hear(&mut world, last, None, Standing::Held);
+        hear(&mut world, last, Standing::Held);
     }
     leave(&mut world);
     let addresses: Vec<u8> = retracted(&world).iter().map(|&(_, last)| last).collect();
     assert_eq!(addresses, [1, 2, 3, 4, 5, 6, 7, 8]);
     finish(&mut world);
-    hear(&mut world, 1, None, Standing::Held);
+    hear(&mut world, 1, Standing::Held);
     assert!(world.actions.contains(&Action::Count(Count::Stale, 1)));
     assert!(world.engine.hearsay().is_empty());
 }
@@ -224,7 +219,7 @@ fn sources_and_prefixes_that_the_settings_do_not_admit_are_not_believed() {
     let mut world = World::new(policy);
     world.given = vec![ip(2)];
     let mut world = running(world);
-    hear(&mut world, 3, None, Standing::Held);
+    hear(&mut world, 3, Standing::Held);
     leave(&mut world);
     assert_eq!(retracted(&world), [(0, 1)]);
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::engine::{
-    Action, Engine, Event, Lifecycle, MigrationStatus, Policy, Round, StagedFrame, Staging, Ticket,
+    Action, Engine, Event, GuestFacts, Lifecycle, MigrationStatus, Policy, Round, RunState,
+    StagedFrame, Staging, Ticket,
 };
 use crate::model::{
     AddressSource, Attachment, FrameKind, GivenAddress, GuestDescription, GuestId, GuestName,
@@ -97,6 +98,17 @@ impl World {
     pub(crate) fn event(&mut self, event: Event) {
         self.engine.handle_event(self.now, event);
         self.drain();
+    }
+
+    /// libvirt lists these guests and no others.
+    pub(crate) fn list(&mut self, guests: &[(u8, RunState)]) {
+        let guests = guests.iter().map(|&(number, state)| GuestFacts {
+            guest: guest(number),
+            name: GuestName::default(),
+            state,
+        });
+        let guests = guests.collect();
+        self.event(Event::Listed { guests });
     }
 
     pub(crate) fn says(&mut self, number: u8, change: Lifecycle) {
@@ -217,6 +229,8 @@ impl World {
                 }
                 Action::Send(ticket) => self.send(ticket),
                 Action::Unstage { .. }
+                | Action::Watch { .. }
+                | Action::Unwatch { .. }
                 | Action::Reached { .. }
                 | Action::Refused { .. }
                 | Action::Finished(_)

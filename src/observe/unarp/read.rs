@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::model::{Ifindex, MacAddr, UnarpRefusal};
-use crate::sys::unarp_socket::{Received, Whom};
+use crate::sys::packet_ear::{Received, Whom};
 use crate::wire::{Body, Frame, ParseError};
 
 /// The longest UNARP, in octets without check sequence: Ethernet's least length, and a tag more

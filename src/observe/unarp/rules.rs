@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::HeardUnarp;
-use super::window::Window;
 use crate::model::{Ifindex, Instant, Keeper, Neighbour, Prefix, UnarpRefusal};
+use crate::observe::window::Window;
 
 /// Entries that are looked up in a second for UNARPs of one link. Whoever forges more than these
 /// keeps real ones from being honoured, which leaves things as they are without macmoved.

@@ -29,7 +29,7 @@ fn migrations(case: &str, settings: &str, times: usize, expect: &Expect) -> Evid
     let hosts = ["a", "b"].map(|host| lab.host(host, &["cat", "/sys/class/net/br0/address"]));
     for frame in evidence.retractions() {
         let sender = frame.source.to_string();
-        let spoke = if frame.entered("a-br0") { 0 } else { 1 };
+        let spoke = usize::from(!frame.entered("a-br0"));
         assert_eq!(sender, hosts[spoke].trim(), "{frame}");
     }
     for migration in &evidence.migrations {

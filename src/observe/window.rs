@@ -7,7 +7,7 @@ use crate::model::Instant;
 
 /// At most `most` in any stretch of `span`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub(in crate::observe) struct Window {
     most: usize,
     span: Duration,
     /// When the latest were taken, `most` at most.
@@ -16,7 +16,7 @@ pub(super) struct Window {
 
 impl Window {
     /// At most `most` in any second.
-    pub(super) const fn second(most: usize) -> Self {
+    pub(in crate::observe) const fn second(most: usize) -> Self {
         Self {
             most,
             span: Duration::from_secs(1),
@@ -25,7 +25,7 @@ impl Window {
     }
 
     /// How long until one more may be taken; zero where it may at once.
-    pub(super) fn wait(&self, now: Instant) -> Duration {
+    pub(in crate::observe) fn wait(&self, now: Instant) -> Duration {
         match self.taken.front() {
             Some(&oldest) if self.taken.len() >= self.most => {
                 (oldest + self.span).saturating_since(now)
@@ -35,7 +35,7 @@ impl Window {
     }
 
     /// Takes one.
-    pub(super) fn take(&mut self, now: Instant) {
+    pub(in crate::observe) fn take(&mut self, now: Instant) {
         if self.taken.len() >= self.most {
             self.taken.pop_front();
         }
@@ -43,7 +43,7 @@ impl Window {
     }
 
     /// Whether it is as if nothing had ever been taken.
-    pub(super) fn is_idle(&self, now: Instant) -> bool {
+    pub(in crate::observe) fn is_idle(&self, now: Instant) -> bool {
         let latest = self.taken.back();
         latest.is_none_or(|&latest| latest + self.span <= now)
     }

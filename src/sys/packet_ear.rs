@@ -1,11 +1,4 @@
-//! An `AF_PACKET` socket that hears ARP frames without MAC addresses where the host's own ARP
-//! would hear them.
-//!
-//! It is bound to ARP on every link. Such a socket gets each frame at the point at which the kernel
-//! hands it to `arp_rcv` (`__netif_receive_skb_core` in `net/core/dev.c`), and so once, and as from
-//! the link on which a neighbour entry for it would be: from the bridge and not its port, from the
-//! bond and not its member, from the VLAN device and not the link below. What the host itself sends
-//! does not come by there.
+//! `AF_PACKET` sockets that hear, each with a filter of its own.
 
 use std::io;
 use std::mem::zeroed;
@@ -20,18 +13,26 @@ use crate::model::Ifindex;
 const FAMILY: libc::sa_family_t = libc::AF_PACKET as libc::sa_family_t;
 #[expect(clippy::cast_possible_truncation, reason = "the number is 0x0806")]
 const ARP: u16 = libc::ETH_P_ARP as u16;
+#[expect(clippy::cast_possible_truncation, reason = "the number is 3")]
+const EVERY_PROTOCOL: u16 = libc::ETH_P_ALL as u16;
 #[expect(clippy::cast_possible_truncation, reason = "twenty octets")]
 const ADDRESS_LENGTH: libc::socklen_t = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
 
-/// Octets that the kernel may keep for us: some three hundred small frames at the about 800 octets
-/// that it reckons for each. Beyond them it drops, and counts.
-const RECEIVE_BUFFER: libc::c_int = 256 * 1024;
+/// Octets that the kernel may keep for the one ear for UNARPs: some three hundred small frames at
+/// the about 800 octets that it reckons for each. Beyond them it drops, and counts.
+const UNARPS_BUFFER: libc::c_int = 256 * 1024;
 
-/// `ldb`/`ldh` at an absolute offset, `jeq` with a constant, `ret` of a constant
-/// (`include/uapi/linux/bpf_common.h`).
+/// The same for each guest's port, of which there are hundreds: some forty small frames.
+const ADDRESSES_BUFFER: libc::c_int = 32 * 1024;
+
+/// `ldb`/`ldh` at an absolute offset, `ldh` beyond X, `ldxb` of four times a nibble, `jeq` and
+/// `jset` with a constant, `ret` of a constant (`include/uapi/linux/bpf_common.h`).
 const LOAD_OCTET: u16 = 0x30;
 const LOAD_HALF: u16 = 0x28;
+const LOAD_HALF_BEYOND: u16 = 0x48;
+const LOAD_HEADER_LENGTH: u16 = 0xb1;
 const JUMP_IF_EQUAL: u16 = 0x15;
+const JUMP_IF_SET: u16 = 0x45;
 const RETURN: u16 = 0x06;
 
 /// `ARPHRD_ETHER` (`include/uapi/linux/if_arp.h`).
@@ -44,7 +45,7 @@ const HARDWARE_LENGTH: libc::c_int = 4;
 ///
 /// The body is found from the network header, since a VLAN device may leave its tag in the frame
 /// (`reorder_hdr off`).
-const FILTER: [libc::sock_filter; 6] = [
+const UNARPS: [libc::sock_filter; 6] = [
     instruction(LOAD_HALF, 0, 0, libc::SKF_AD_OFF + libc::SKF_AD_HATYPE),
     instruction(JUMP_IF_EQUAL, 0, 3, ETHERNET),
     instruction(LOAD_OCTET, 0, 0, libc::SKF_NET_OFF + HARDWARE_LENGTH),
@@ -52,6 +53,42 @@ const FILTER: [libc::sock_filter; 6] = [
     instruction(RETURN, 0, 0, libc::c_int::MAX),
     instruction(RETURN, 0, 0, 0),
 ];
+
+/// `EtherType`s, UDP's number, and the port at which DHCP's clients hear.
+const ETHERTYPE_ARP: libc::c_int = libc::ETH_P_ARP;
+const ETHERTYPE_IPV4: libc::c_int = libc::ETH_P_IP;
+const UDP: libc::c_int = libc::IPPROTO_UDP;
+const DHCP_CLIENT: libc::c_int = 68;
+
+/// Passes, of frames without a tag, ARP both ways and what a DHCP server sends to the port's guest.
+/// The first test decides for all but a few in a million.
+const ADDRESSES: [libc::sock_filter; 16] = [
+    instruction(LOAD_HALF, 0, 0, 12),
+    instruction(JUMP_IF_EQUAL, 10, 0, ETHERTYPE_ARP),
+    instruction(JUMP_IF_EQUAL, 0, 12, ETHERTYPE_IPV4),
+    instruction(LOAD_OCTET, 0, 0, 23),
+    instruction(JUMP_IF_EQUAL, 0, 10, UDP),
+    // A fragment has no ports but in its first part, and none of them is whole.
+    instruction(LOAD_HALF, 0, 0, 20),
+    instruction(JUMP_IF_SET, 8, 0, 0x3fff),
+    instruction(LOAD_HEADER_LENGTH, 0, 0, 14),
+    instruction(LOAD_HALF_BEYOND, 0, 0, 16),
+    instruction(JUMP_IF_EQUAL, 0, 5, DHCP_CLIENT),
+    instruction(LOAD_OCTET, 0, 0, libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE),
+    instruction(JUMP_IF_EQUAL, 0, 3, OUTGOING),
+    instruction(
+        LOAD_OCTET,
+        0,
+        0,
+        libc::SKF_AD_OFF + libc::SKF_AD_VLAN_TAG_PRESENT,
+    ),
+    instruction(JUMP_IF_EQUAL, 0, 1, 0),
+    instruction(RETURN, 0, 0, libc::c_int::MAX),
+    instruction(RETURN, 0, 0, 0),
+];
+
+/// `PACKET_OUTGOING` (packet(7)).
+const OUTGOING: libc::c_int = 4;
 
 /// Jumps are counted in instructions from the next one.
 const fn instruction(code: u16, equal: u8, other: u8, operand: libc::c_int) -> libc::sock_filter {
@@ -63,9 +100,9 @@ const fn instruction(code: u16, equal: u8, other: u8, operand: libc::c_int) -> l
     }
 }
 
-/// The socket.
+/// A socket that hears.
 #[derive(Debug)]
-pub struct UnarpSocket {
+pub struct PacketEar {
     socket: AsyncFd<OwnedFd>,
 }
 
@@ -74,7 +111,7 @@ pub struct UnarpSocket {
 pub struct Received {
     /// The frame's octets; more than the buffer has where it did not fit.
     pub length: usize,
-    /// The link on which a neighbour entry of its sender would be.
+    /// The link on which it was heard.
     pub link: Ifindex,
     /// Whom it is for.
     pub whom: Whom,
@@ -87,13 +124,28 @@ pub enum Whom {
     Us,
     /// Another station, or a VLAN in which this host has no device (`PACKET_OTHERHOST`).
     Others,
-    /// It is this host's own.
+    /// It is this host's own, or leaves by the link.
     Ours,
 }
 
-impl UnarpSocket {
-    /// Opens the socket in the network namespace of the calling thread. The filter is in place
-    /// before the first frame can arrive.
+/// What an ear is for.
+struct Ear<'a> {
+    filter: &'a [libc::sock_filter],
+    protocol: u16,
+    /// 0 for every link.
+    link: libc::c_int,
+    buffer: libc::c_int,
+}
+
+impl PacketEar {
+    /// Hears ARP frames without MAC addresses on every link, where the host's own ARP would hear
+    /// them, in the network namespace of the calling thread.
+    ///
+    /// Being bound to ARP it gets each frame at the point at which the kernel hands it to `arp_rcv`
+    /// (`__netif_receive_skb_core` in `net/core/dev.c`), and so once, and as from the link on which
+    /// a neighbour entry for it would be: from the bridge and not its port, from the bond and not
+    /// its member, from the VLAN device and not the link below. What the host itself sends does not
+    /// come by there.
     ///
     /// # Errors
     ///
@@ -103,7 +155,39 @@ impl UnarpSocket {
     /// # Panics
     ///
     /// Outside a Tokio runtime with IO enabled.
-    pub fn open() -> io::Result<Self> {
+    pub fn of_unarps() -> io::Result<Self> {
+        Self::open(&Ear {
+            filter: &UNARPS,
+            protocol: ARP,
+            link: 0,
+            buffer: UNARPS_BUFFER,
+        })
+    }
+
+    /// Hears, on a guest's port, ARP both ways ([`Whom::Ours`] is what goes to the guest) and what
+    /// DHCP servers send to it. Frames with a VLAN tag do not pass.
+    ///
+    /// A port of a bridge hands frames to the bridge before any ear for one protocol, so this one
+    /// is for all of them, and the kernel runs the filter for each frame of the guest.
+    ///
+    /// # Errors
+    ///
+    /// As [`PacketEar::of_unarps`]; `ENODEV` where there is no such link.
+    ///
+    /// # Panics
+    ///
+    /// As [`PacketEar::of_unarps`].
+    pub fn of_addresses(link: Ifindex) -> io::Result<Self> {
+        Self::open(&Ear {
+            filter: &ADDRESSES,
+            protocol: EVERY_PROTOCOL,
+            link: libc::c_int::try_from(link.get()).map_err(|_| io::ErrorKind::InvalidInput)?,
+            buffer: ADDRESSES_BUFFER,
+        })
+    }
+
+    /// The filter is in place before the first frame can arrive.
+    fn open(ear: &Ear<'_>) -> io::Result<Self> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: socket(2) takes plain numbers. Protocol 0 hears nothing.
         let descriptor = unsafe { libc::socket(libc::AF_PACKET, kind, 0) };
@@ -113,17 +197,17 @@ impl UnarpSocket {
         // SAFETY: socket(2) returned this descriptor and nobody else has it.
         let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
         let program = libc::sock_fprog {
-            len: u16::try_from(FILTER.len()).unwrap_or_default(),
+            len: u16::try_from(ear.filter.len()).unwrap_or_default(),
             // The kernel reads the program and writes nothing (`__get_filter`).
-            filter: FILTER.as_ptr().cast_mut(),
+            filter: ear.filter.as_ptr().cast_mut(),
         };
         set_option(&socket, libc::SO_ATTACH_FILTER, &program)?;
-        set_option(&socket, libc::SO_RCVBUF, &RECEIVE_BUFFER)?;
-        // SAFETY: sockaddr_ll is plain numbers, for which all zero bits are a value; link 0 is
-        // every link.
+        set_option(&socket, libc::SO_RCVBUF, &ear.buffer)?;
+        // SAFETY: sockaddr_ll is plain numbers, for which all zero bits are a value.
         let mut address: libc::sockaddr_ll = unsafe { zeroed() };
         address.sll_family = FAMILY;
-        address.sll_protocol = ARP.to_be();
+        address.sll_protocol = ear.protocol.to_be();
+        address.sll_ifindex = ear.link;
         // SAFETY: `address` is live for the call and the length is its own.
         let bound = unsafe {
             libc::bind(
