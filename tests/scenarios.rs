@@ -7,71 +7,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a replay that cannot run must fail")]
 
+mod replay;
+
 use std::fs;
 use std::path::Path;
 
-use macmoved::engine::{Action, Engine, Event, Policy};
-use macmoved::model::Instant;
-use serde::{Deserialize, Serialize};
-
-#[derive(Deserialize, Serialize)]
-struct Header {
-    format: String,
-    version: u32,
-    policy: Policy,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Line {
-    at_ns: Instant,
-    #[serde(flatten)]
-    entry: Entry,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Entry {
-    Event(Box<Event>),
-    Action(Box<Action>),
-    Timeout,
-}
-
-/// Replays one recording; returns how many actions were compared.
-fn replay(path: &Path) -> usize {
-    let text = fs::read_to_string(path).unwrap();
-    let mut lines = text.lines();
-    let header: Header = serde_json::from_str(lines.next().unwrap()).unwrap();
-    assert_eq!(
-        (header.format.as_str(), header.version),
-        ("macmoved-recording", 1)
-    );
-    let mut engine = Engine::new(header.policy);
-    let mut compared = 0;
-    for (number, line) in (2..).zip(lines) {
-        let line: Line = serde_json::from_str(line)
-            .unwrap_or_else(|error| panic!("{}:{number}: {error}", path.display()));
-        match line.entry {
-            Entry::Event(event) => engine.handle_event(line.at_ns, *event),
-            Entry::Timeout => engine.handle_timeout(line.at_ns),
-            Entry::Action(action) => {
-                compared += 1;
-                assert_eq!(
-                    engine.poll_action().as_ref(),
-                    Some(action.as_ref()),
-                    "{}:{number}",
-                    path.display()
-                );
-            }
-        }
-    }
-    assert_eq!(
-        engine.poll_action(),
-        None,
-        "{}: more than was recorded",
-        path.display()
-    );
-    compared
-}
+use macmoved::engine::Engine;
+use replay::{Entry, Header, Line, replay};
 
 /// Writes a recording anew with the actions that its inputs lead to.
 fn bless(path: &Path) {

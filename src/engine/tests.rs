@@ -1,6 +1,7 @@
 mod arrivals;
 mod departures;
 mod guarantees;
+pub(super) mod histories;
 mod leftovers;
 mod links;
 mod pacing;

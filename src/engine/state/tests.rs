@@ -1,6 +1,6 @@
 use super::*;
 
-const STATES: [State; 10] = [
+pub(in crate::engine) const STATES: [State; 10] = [
     State::Absent,
     State::Running,
     State::Paused,
@@ -13,7 +13,7 @@ const STATES: [State; 10] = [
     State::SwitchedOver { over: true },
 ];
 
-const SIGNALS: [Signal; 11] = [
+pub(in crate::engine) const SIGNALS: [Signal; 11] = [
     Signal::IncomingStarted,
     Signal::Started,
     Signal::Run,
