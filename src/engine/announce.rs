@@ -65,6 +65,7 @@ impl Engine {
             self.all_frames(now, id, Round::Scheduled(number), cause, since);
         } else {
             self.cut(id);
+            self.settle(id);
         }
     }
 
@@ -145,6 +146,7 @@ impl Engine {
             release_at,
             ..
         } = self;
+        let mut dropped = false;
         waiting.retain(|ticket, class| {
             let Some(guest) = guests.get_mut(&ticket.guest) else {
                 return false;
@@ -160,6 +162,7 @@ impl Engine {
                 .and_then(|staging| staging.frames.get(usize::from(ticket.frame)));
             let Some(frame) = frame else {
                 guest.outstanding = guest.outstanding.saturating_sub(1);
+                dropped = true;
                 return false;
             };
             match pacer.ready_at(&frame.uplinks, class) {
@@ -174,6 +177,17 @@ impl Engine {
                 }
             }
         });
+        if dropped {
+            self.settle_all();
+        }
+    }
+
+    /// Frames were dropped that somebody may have waited for.
+    fn settle_all(&mut self) {
+        let guests: Vec<GuestId> = self.guests.keys().copied().collect();
+        for id in guests {
+            self.settle(id);
+        }
     }
 
     /// Does what is due for one guest.

@@ -74,6 +74,7 @@ impl Engine {
             Effect::BreakDeparture => self.break_departure(id),
             Effect::Depart => self.depart(id, on.now),
             Effect::Appear => self.announce_once(on.now, id, Cause::Start),
+            Effect::Wake => self.inspect(id, on.now),
             Effect::Vanish => {
                 self.close_arrival(id, Outcome::Completed);
                 self.drop_departure(id);

@@ -57,6 +57,8 @@ pub(crate) struct Guest {
     pub(crate) arrival: Option<Journal>,
     /// All of an arriving guest is here.
     pub(crate) arrived_whole: bool,
+    /// A list showed that it runs and a part of it has yet to come.
+    pub(crate) partial: bool,
     pub(crate) departure: Option<Journal>,
     /// When a departure is closed without libvirt's figures.
     pub(crate) closing: Option<Instant>,
@@ -95,6 +97,7 @@ impl Guest {
             inspected: false,
             arrival: None,
             arrived_whole: false,
+            partial: false,
             departure: None,
             closing: None,
             outstanding: 0,
@@ -190,7 +193,7 @@ impl Guest {
             State::Paused => GuestPhase::Paused,
             State::Incoming { .. } => GuestPhase::Incoming,
             State::ArrivedPaused => GuestPhase::ArrivedPaused,
-            State::Outgoing | State::OutgoingPaused => GuestPhase::Outgoing,
+            State::Outgoing | State::OutgoingPaused { .. } => GuestPhase::Outgoing,
             State::SwitchedOver { .. } => GuestPhase::SwitchedOver,
         };
         let journal = self.departure.as_ref().or(self.arrival.as_ref());

@@ -139,7 +139,7 @@ impl Engine {
     fn is_arriving(&self, guest: GuestId) -> bool {
         self.guests
             .get(&guest)
-            .is_some_and(|guest| guest.arrival.is_some() && !guest.arrived_whole)
+            .is_some_and(|guest| guest.partial || guest.arrival.is_some() && !guest.arrived_whole)
     }
 
     fn travels(&mut self, guest: GuestId, mode: Mode) {
@@ -154,6 +154,7 @@ impl Engine {
     fn arrived_whole(&mut self, guest: GuestId) {
         if let Some(guest) = self.guests.get_mut(&guest) {
             guest.arrived_whole |= guest.arrival.is_some();
+            guest.partial = false;
         }
     }
 }

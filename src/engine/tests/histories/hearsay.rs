@@ -92,7 +92,7 @@ impl Heard {
     }
 
     pub(super) fn listed(&mut self, state: RunState) {
-        self.partial = false;
+        self.partial = state == RunState::RunningPostcopy;
         match state {
             RunState::Running | RunState::RunningPostcopy => self.runs(),
             RunState::Off => self.gone(),
@@ -100,6 +100,11 @@ impl Heard {
                 self.stands();
             }
         }
+    }
+
+    /// libvirt has no such guest: whatever arrived does not any more.
+    pub(super) const fn unknown(&mut self) {
+        (self.arriving, self.whole) = (false, false);
     }
 
     fn runs(&mut self) {

@@ -61,7 +61,9 @@ pub(super) enum Sight<'a> {
     Quiet,
     /// They have, and had time to act.
     Resynced,
-    /// They have once more.
+    /// Guests that stood were let run.
+    Woken,
+    /// Both agents have read libvirt once more.
     Rested,
 }
 

@@ -7,9 +7,11 @@ use std::time::Duration;
 use super::coverage::{self, Coverage};
 use super::dice::Dice;
 use super::faults::{self, Plant};
-use super::laws::{Broken, Judges};
+use super::laws::{Broken, Judges, Sight};
+use super::orders::Order;
 use super::realm::Realm;
 use super::steps::Step;
+use super::{GUESTS, HOSTS};
 
 /// Words that a history says at least, and by how many more it may go on.
 const WORDS: u32 = 20;
@@ -186,16 +188,25 @@ impl Realm {
             self.pass(ACT);
         }
         self.pass(PEACE);
-        self.see(super::laws::Sight::Quiet);
+        self.see(Sight::Quiet);
         let newcomer = usize::from(self.words % 2 == 0);
         self.crash(newcomer, SHORT);
         self.lose(1 - newcomer, SHORT);
         self.pass(ACT);
-        self.see(super::laws::Sight::Resynced);
-        for host in [0, 1] {
+        self.see(Sight::Resynced);
+        for guest in 0..GUESTS {
+            self.take(Step::Order {
+                guest,
+                order: Order::Resume,
+                tempo: 0,
+            });
+        }
+        self.pass(ACT);
+        self.see(Sight::Woken);
+        for host in 0..HOSTS {
             self.lose(host, SHORT);
         }
         self.pass(ACT);
-        self.see(super::laws::Sight::Rested);
+        self.see(Sight::Rested);
     }
 }

@@ -210,7 +210,6 @@ impl Step {
             63 => Self::Describe {
                 host,
                 fault: dice.pick(&[
-                    DescribeFault::Gone,
                     DescribeFault::Unavailable,
                     DescribeFault::Malformed,
                 ]),

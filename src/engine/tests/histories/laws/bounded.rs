@@ -1,6 +1,7 @@
 use super::{Law, Scene, Sight};
 use crate::engine::guest::PARKED_FRAMES;
-use crate::engine::tests::histories::{GUESTS, HOSTS, number};
+use crate::engine::state::State;
+use crate::engine::tests::histories::{GUESTS, HOSTS, guest, number};
 use crate::engine::{Event, HISTORY, Lifecycle, RunState};
 
 /// Invariant 8: nothing grows, and at rest the engine keeps nothing that it needs not: no frame,
@@ -10,19 +11,33 @@ pub(super) struct Bounded {
     met: u64,
 }
 
+/// It stands, and is kept ready for its run.
+const fn is_awaited(state: State) -> bool {
+    matches!(state, State::ArrivedPaused | State::SwitchedOver { .. })
+}
+
 fn at_rest(scene: &Scene, host: usize) -> Result<(), String> {
     let it = &scene.hosts[host];
     let engine = &it.engine;
     if let Some(at) = engine.poll_timeout() {
         return Err(format!("host {host} wants to be woken at {at:?}"));
     }
-    if engine.waiting.len() > 0 || !engine.held.is_empty() || !it.staged.is_empty() {
-        return Err(format!(
-            "host {host} keeps {:?}, {:?}",
-            engine.held, it.staged
-        ));
+    if engine.waiting.len() > 0 {
+        return Err(format!("host {host} has frames that wait"));
+    }
+    for index in 0..GUESTS {
+        let id = guest(index);
+        let known = engine.guests.get(&id);
+        let awaited = known.is_some_and(|known| is_awaited(known.state));
+        let kept = engine.held.contains(&id) || it.staged.contains_key(&index);
+        if kept && !awaited {
+            return Err(format!("host {host} keeps guest {index} staged"));
+        }
     }
     for (&id, guest) in &engine.guests {
+        if is_awaited(guest.state) {
+            continue;
+        }
         let off = scene.truth.guests[number(id)].at[host] == RunState::Off;
         let busy = guest.outstanding > 0 || guest.arrival.is_some() || guest.departure.is_some();
         if off || busy || !guest.is_idle() {

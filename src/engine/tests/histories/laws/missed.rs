@@ -2,7 +2,7 @@ use super::{Law, Scene, Sight};
 use crate::engine::tests::histories::{GUESTS, nics};
 
 /// Invariant 7: whatever was lost, once libvirt was read again the network leads to where each
-/// guest runs.
+/// guest runs, or comes to run.
 #[derive(Debug, Default)]
 pub(super) struct NothingMissed {
     met: u64,
@@ -25,7 +25,7 @@ impl Law for NothingMissed {
     fn see(&mut self, scene: &Scene, sight: &Sight<'_>) -> Result<(), String> {
         match *sight {
             Sight::Quiet => self.met += u64::from(lost(scene).is_some()),
-            Sight::Resynced => {
+            Sight::Resynced | Sight::Woken => {
                 if let Some((host, guest)) = lost(scene) {
                     return Err(format!("guest {guest} is not found at host {host}"));
                 }

@@ -8,7 +8,7 @@ use crate::engine::{Cause, Event, RunState, state::State};
 pub(super) struct NothingUnneeded {
     arrived: [[bool; GUESTS]; HOSTS],
     /// Everything has been read and set right.
-    resynced: bool,
+    rested: bool,
     met: u64,
 }
 
@@ -19,7 +19,7 @@ impl Law for NothingUnneeded {
 
     fn see(&mut self, scene: &Scene, sight: &Sight<'_>) -> Result<(), String> {
         match *sight {
-            Sight::Resynced => self.resynced = true,
+            Sight::Woken => self.rested = true,
             Sight::Before {
                 host,
                 event: Some(Event::Listed { guests }),
@@ -44,7 +44,7 @@ impl Law for NothingUnneeded {
                 needed,
                 ..
             } => {
-                if self.resynced {
+                if self.rested {
                     return Err(format!("host {host} sent {ticket:?} at rest"));
                 }
                 if ticket.cause == Cause::Resync && !needed && !self.arrived[host][guest] {

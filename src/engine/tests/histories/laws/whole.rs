@@ -93,7 +93,14 @@ impl Law for WholeSchedule {
                         ROUNDS,
                         "the schedule has other rounds"
                     );
-                    self.debts[host][guest] = Some(Debt::default());
+                    let mut debt = Debt::default();
+                    let known = scene.hosts[host].engine.guests.get(&super::super::guest(guest));
+                    let staging = known.and_then(|known| known.staging.as_ref());
+                    // Counted when they were staged.
+                    for (nic, _) in staging.iter().flat_map(|staging| &staging.refused) {
+                        debt.settled[usize::from(*nic)] = [true; ROUNDS];
+                    }
+                    self.debts[host][guest] = Some(debt);
                     self.met += 1;
                 }
             }

@@ -6,7 +6,7 @@ use crate::engine::tests::histories::host::Connection;
 use crate::engine::tests::histories::laws::Sight;
 use crate::engine::tests::histories::steps::Trouble;
 use crate::engine::tests::histories::{coverage, guest, number};
-use crate::engine::{Action, Engine, Event, JobCompleted, Ticket};
+use crate::engine::{Action, DescribeFault, Engine, Event, JobCompleted, Ticket};
 use crate::model::SendFault;
 
 fn put_back(engine: &mut Engine, aside: Vec<Ticket>) {
@@ -142,6 +142,11 @@ impl Realm {
             Event::Migration { guest, status, .. } => (guest, Word::Qemu(status)),
             Event::Stopped { guest, .. } => (guest, Word::Stop),
             Event::Resumed { guest, .. } => (guest, Word::Resume),
+            Event::Described {
+                guest,
+                outcome: Err(DescribeFault::Gone),
+                ..
+            } => return heard[number(guest)].unknown(),
             Event::Listed { ref guests } => {
                 for (index, heard) in heard.iter_mut().enumerate() {
                     let facts = guests.iter().find(|facts| facts.guest == guest(index));
