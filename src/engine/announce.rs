@@ -146,7 +146,7 @@ impl Engine {
             release_at,
             ..
         } = self;
-        let mut dropped = false;
+        let (mut dropped, mut cut) = (false, false);
         waiting.retain(|ticket, class| {
             let Some(guest) = guests.get_mut(&ticket.guest) else {
                 return false;
@@ -163,6 +163,8 @@ impl Engine {
             let Some(frame) = frame else {
                 guest.outstanding = guest.outstanding.saturating_sub(1);
                 dropped = true;
+                let current = guest.generation == ticket.generation;
+                cut |= current && matches!(ticket.round, Round::Scheduled(_));
                 return false;
             };
             match pacer.ready_at(&frame.uplinks, class) {
@@ -177,6 +179,9 @@ impl Engine {
                 }
             }
         });
+        if cut {
+            self.count(Count::SchedulesCut, 1);
+        }
         if dropped {
             self.settle_all();
         }

@@ -145,14 +145,21 @@ impl Engine {
         self.unstage(id);
     }
 
-    /// Ends a schedule that has rounds left, and says so.
+    /// Ends an announcement that has frames left to send, and says so.
     pub(super) fn cut(&mut self, id: GuestId) {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
+        let unfinished = !guest.is_idle();
+        self.waiting.retain(|ticket, _| {
+            let stays = ticket.guest != id;
+            guest.outstanding = guest.outstanding.saturating_sub(u32::from(!stays));
+            stays
+        });
         guest.single = None;
+        guest.schedule = None;
         guest.forget_parked();
-        if guest.schedule.take().is_some() {
+        if unfinished {
             self.count(Count::SchedulesCut, 1);
         }
     }

@@ -191,11 +191,13 @@ impl State {
             Self::Running | Self::Paused => {
                 (Self::SwitchedOver { over: false }, Effect::SuddenSwitchover)
             }
-            Self::Outgoing => (Self::SwitchedOver { over: false }, Effect::Switchover),
+            // libvirt says it only of a guest that ran: a word of one that stood was lost.
+            Self::Outgoing | Self::OutgoingPaused { .. } => {
+                (Self::SwitchedOver { over: false }, Effect::Switchover)
+            }
             Self::Absent
             | Self::Incoming { .. }
             | Self::ArrivedPaused
-            | Self::OutgoingPaused { .. }
             | Self::SwitchedOver { .. } => (self, Effect::None),
         }
     }
@@ -236,9 +238,7 @@ impl State {
         match self {
             Self::Outgoing => (Self::Running, Effect::BreakDeparture),
             Self::OutgoingPaused { arrived: false } => (Self::Paused, Effect::BreakDeparture),
-            Self::OutgoingPaused { arrived: true } => {
-                (Self::ArrivedPaused, Effect::BreakDeparture)
-            }
+            Self::OutgoingPaused { arrived: true } => (Self::ArrivedPaused, Effect::BreakDeparture),
             Self::SwitchedOver { .. } => (Self::SwitchedOver { over: true }, Effect::None),
             Self::Absent
             | Self::Running

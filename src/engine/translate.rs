@@ -66,7 +66,7 @@ impl Engine {
         };
         match status {
             // A destination that takes a broken post-copy up again says this of an arrival.
-            MigrationStatus::Setup if self.is_arriving(guest) => {}
+            MigrationStatus::Setup if self.is_partial(guest) => {}
             MigrationStatus::Setup => self.step(guest, Signal::Setup, occasion),
             MigrationStatus::Completed => {
                 self.arrived_whole(guest);
@@ -135,11 +135,12 @@ impl Engine {
             .is_some_and(|guest| matches!(guest.state, State::Incoming { .. }))
     }
 
-    /// Whether a part of the guest has yet to come.
-    fn is_arriving(&self, guest: GuestId) -> bool {
-        self.guests
-            .get(&guest)
-            .is_some_and(|guest| guest.partial || guest.arrival.is_some() && !guest.arrived_whole)
+    /// Whether it runs while a part of it has yet to come.
+    fn is_partial(&self, guest: GuestId) -> bool {
+        self.guests.get(&guest).is_some_and(|guest| {
+            let arriving = guest.arrival.is_some() && !guest.arrived_whole;
+            guest.state.runs() && (guest.partial || arriving)
+        })
     }
 
     fn travels(&mut self, guest: GuestId, mode: Mode) {

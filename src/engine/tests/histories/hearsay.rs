@@ -64,8 +64,7 @@ impl Heard {
                 self.stands();
             }
             Word::Life(L::SuspendedMigrated | L::SuspendedPostcopy) => {
-                self.left |=
-                    self.place != Place::Gone && !self.arriving && !self.departing_paused;
+                self.left |= self.place != Place::Gone && !self.arriving;
                 self.stands();
             }
             Word::Life(L::StoppedMigrated | L::StoppedFailed | L::Stopped) => self.gone(),

@@ -20,8 +20,8 @@ mod unneeded;
 mod whole;
 mod word_first;
 
-use super::realm::Scene;
 use super::number;
+use super::realm::Scene;
 use crate::engine::{Action, Event, Lifecycle, Ticket};
 use crate::model::SendFault;
 

@@ -190,10 +190,15 @@ impl Realm {
         let end = self.scene.now + time;
         while self.judges.broken.is_none() {
             let item = self.agenda.first_key_value().map(|(&(at, _), _)| at);
-            let wakes = self.scene.hosts.iter().enumerate().filter_map(|(host, it)| {
-                it.life?;
-                Some((it.engine.poll_timeout()?.max(self.scene.now), host))
-            });
+            let wakes = self
+                .scene
+                .hosts
+                .iter()
+                .enumerate()
+                .filter_map(|(host, it)| {
+                    it.life?;
+                    Some((it.engine.poll_timeout()?.max(self.scene.now), host))
+                });
             let wake = wakes.min().filter(|&(at, _)| at <= end);
             match (item.filter(|&at| at <= end), wake) {
                 (Some(at), wake) if wake.is_none_or(|(wake, _)| at <= wake) => {

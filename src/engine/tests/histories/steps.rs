@@ -209,10 +209,7 @@ impl Step {
             },
             63 => Self::Describe {
                 host,
-                fault: dice.pick(&[
-                    DescribeFault::Unavailable,
-                    DescribeFault::Malformed,
-                ]),
+                fault: dice.pick(&[DescribeFault::Unavailable, DescribeFault::Malformed]),
             },
             64..=66 => Self::Announce { host, guest },
             67 | 68 => Self::Reload {

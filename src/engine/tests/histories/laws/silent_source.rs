@@ -32,9 +32,11 @@ impl Law for SilentSource {
                 let Some(migration) = scene.truth.guests[guest].migration else {
                     return Ok(());
                 };
+                // One that was told of a rollback too late may speak after it.
+                let left = !scene.truth.runs(migration.source, guest);
                 if host == migration.destination && !self.spoke[guest] {
-                    self.spoke[guest] = true;
-                    self.met += 1;
+                    self.spoke[guest] = left;
+                    self.met += u64::from(left);
                 } else if host == migration.source
                     && self.spoke[guest]
                     && scene.hosts[host].heard[guest].well

@@ -94,7 +94,10 @@ impl Law for WholeSchedule {
                         "the schedule has other rounds"
                     );
                     let mut debt = Debt::default();
-                    let known = scene.hosts[host].engine.guests.get(&super::super::guest(guest));
+                    let known = scene.hosts[host]
+                        .engine
+                        .guests
+                        .get(&super::super::guest(guest));
                     let staging = known.and_then(|known| known.staging.as_ref());
                     // Counted when they were staged.
                     for (nic, _) in staging.iter().flat_map(|staging| &staging.refused) {
