@@ -4,6 +4,7 @@ mod guarantees;
 pub(super) mod histories;
 mod leftovers;
 mod links;
+mod lists;
 mod pacing;
 mod stage;
 mod world;

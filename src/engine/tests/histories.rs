@@ -121,6 +121,8 @@ fn any_history_of_two_hosts_keeps_every_invariant() {
     match histories(seed, count) {
         Ok(coverage) => {
             println!("{count} histories from seed {seed}: {:#?}", coverage.laws);
+            let rarest = coverage.cells.iter().min_by_key(|&(_, count)| count);
+            println!("the rarest step: {rarest:?}");
             if count >= 10_000 {
                 assert_all_reached(&coverage);
             }

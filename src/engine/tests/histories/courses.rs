@@ -12,6 +12,8 @@ pub(super) enum Course {
     /// Cancelled, or the destination's QEMU dies, before the source is stopped.
     CancelledInPrecopy,
     DestinationDiesInPrecopy,
+    /// The source's QEMU dies, and with it the guest.
+    SourceDies,
     /// The same afterwards, and after the destination said that all has arrived.
     CancelledAfterStop,
     DestinationDiesAfterStop,
@@ -29,10 +31,11 @@ pub(super) enum Course {
 }
 
 impl Course {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Precopy,
         Self::CancelledInPrecopy,
         Self::DestinationDiesInPrecopy,
+        Self::SourceDies,
         Self::CancelledAfterStop,
         Self::DestinationDiesAfterStop,
         Self::DestinationDiesWhole,
@@ -138,6 +141,12 @@ impl Script {
             Course::DestinationDiesInPrecopy => {
                 self.destination_fails();
                 self.qemu(source, M::Failed);
+            }
+            Course::SourceDies => {
+                self.is(source, RunState::Off);
+                self.life(source, L::StoppedFailed);
+                self.wait(0, 20);
+                self.destination_fails();
             }
             _ if stands => {
                 self.whole();

@@ -71,6 +71,8 @@ impl Heard {
             Word::Qemu(M::Completed) => {
                 self.whole |= self.arriving;
                 self.partial = false;
+                // Once it left, the end of the copy ends the departure.
+                self.departing &= !self.left;
             }
             Word::Qemu(M::Setup) if !self.arriving && !self.partial => match self.place {
                 Place::Runs => self.departing = true,

@@ -120,6 +120,10 @@ impl Realm {
                 after,
                 trouble,
             } => self.scene.hosts[host].troubles.push_back((after, trouble)),
+            Step::Rumour { host, guest, word } => {
+                self.scene.hosts[host].heard[guest].well = false;
+                self.told(host, guest, word);
+            }
             Step::Crash { host, down, told } => {
                 if told {
                     self.input(host, Event::Ending);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::courses::Course;
+use super::courses::{Course, Word};
 use super::dice::Dice;
 use super::orders::Order;
 use super::{GUESTS, HOSTS};
-use crate::engine::{DescribeFault, Lifecycle, Queue};
+use crate::engine::{DescribeFault, Lifecycle, MigrationStatus, Queue};
 use crate::model::SendFault;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,12 @@ pub(super) enum Step {
         host: usize,
         after: u64,
         trouble: Trouble,
+    },
+    /// A word from long ago comes once more.
+    Rumour {
+        host: usize,
+        guest: usize,
+        word: Word,
     },
     /// The agent dies, or is told to end, and another one begins after that time.
     Crash {
@@ -103,6 +109,21 @@ pub(super) enum Aside {
     Dropped(Queue),
 }
 
+/// One word for each signal of the state machine.
+const RUMOURS: [Word; 11] = [
+    Word::Life(Lifecycle::StartedMigrated),
+    Word::Life(Lifecycle::Started),
+    Word::Resume,
+    Word::Life(Lifecycle::SuspendedPaused),
+    Word::Life(Lifecycle::SuspendedMigrated),
+    Word::Qemu(MigrationStatus::Setup),
+    Word::Qemu(MigrationStatus::Completed),
+    Word::Qemu(MigrationStatus::Cancelled),
+    Word::Life(Lifecycle::StoppedMigrated),
+    Word::Life(Lifecycle::StoppedFailed),
+    Word::Life(Lifecycle::Stopped),
+];
+
 const TIMES: [u64; 8] = [1, 5, 20, 60, 150, 400, 900, 2_500];
 
 fn time(dice: &mut Dice) -> Duration {
@@ -171,12 +192,12 @@ impl Step {
                 },
                 tempo: dice.roll(),
             },
-            24..=35 => Self::Order {
+            24..=37 => Self::Order {
                 guest,
                 order: order(dice),
                 tempo: dice.roll(),
             },
-            36..=47 => Self::Trouble {
+            38..=47 => Self::Trouble {
                 host,
                 after: dice.below(12),
                 trouble: trouble(dice),
@@ -219,6 +240,11 @@ impl Step {
             69 => Self::Aside {
                 host,
                 aside: aside(dice),
+            },
+            70..=74 => Self::Rumour {
+                host,
+                guest,
+                word: dice.pick(&RUMOURS),
             },
             _ => Self::Wait(time(dice)),
         }

@@ -26,8 +26,16 @@ impl Law for NothingUnneeded {
             } => {
                 for index in 0..GUESTS {
                     let known = scene.hosts[host].engine.guests.get(&guest(index));
+                    // What an earlier list set off may still be on its way.
+                    let before = self.arrived[host][index];
                     self.arrived[host][index] = known.is_some_and(|known| {
-                        matches!(known.state, State::Incoming { .. } | State::ArrivedPaused)
+                        before && !known.is_idle()
+                            || matches!(
+                                known.state,
+                                State::Incoming { .. }
+                                    | State::ArrivedPaused
+                                    | State::OutgoingPaused { arrived: true }
+                            )
                     });
                     let right =
                         (0..nics(index)).all(|nic| scene.network.leads_to(host, index, nic));
