@@ -22,6 +22,7 @@ use crate::engine::{Action, Event, Policy, Queue, Snapshot};
 use crate::listen::libvirt::{Hear, Listener};
 use crate::metrics::Metrics;
 use crate::model::{Instant, LinkName};
+use crate::observe::addresses::{Addresses, Listens};
 use crate::observe::links::Links;
 use crate::sys::clock;
 use crate::sys::timer::Timer;
@@ -47,6 +48,8 @@ pub(super) enum Order {
         dry_run: bool,
         /// `[network] uplinks`.
         uplinks: Vec<LinkName>,
+        /// Whose word about addresses is listened to.
+        listens: Listens,
     },
     /// Finish first frames and end.
     Stop,
@@ -65,6 +68,8 @@ pub(super) struct Parts {
     pub(super) listener: Listener,
     /// What hears the kernel.
     pub(super) links: Links,
+    /// What hears the guests.
+    pub(super) addresses: Addresses,
     /// What counts.
     pub(super) metrics: Arc<Metrics>,
     /// Where pictures go.
@@ -134,6 +139,7 @@ impl Driver {
                 Some(order) = self.parts.orders.recv() => self.order(order),
                 Some(request) = self.parts.requests.recv() => self.request(request),
                 event = self.parts.ledger.next() => self.handle(event),
+                event = self.parts.addresses.next() => self.handle(event),
                 Ok(()) = self.brakes.changed() => self.touch(),
                 () = tick(watchdog.as_mut()) => self.parts.notifier.watchdog(),
             }
@@ -223,6 +229,8 @@ impl Driver {
                 });
             }
             Action::Unstage { guest, stays } => self.parts.ledger.settle(guest, stays),
+            Action::Watch { guest, nics } => self.parts.addresses.watch(guest, nics),
+            Action::Unwatch { guest } => self.parts.addresses.unwatch(guest),
             Action::Send(_)
             | Action::Reached { .. }
             | Action::Refused { .. }
@@ -275,7 +283,9 @@ impl Driver {
                 policy,
                 dry_run,
                 uplinks,
+                listens,
             } => {
+                self.parts.addresses.set_listens(listens);
                 self.hot().emitter().set_dry_run(dry_run);
                 self.parts.ledger.set_dry_run(dry_run);
                 self.hot().emitter().set_uplinks(uplinks.clone());
@@ -293,9 +303,10 @@ impl Driver {
                 self.parts.listener.find(&guest, found);
                 let stager = self.parts.stager.clone();
                 let policy = self.hot().engine().policy().clone();
+                let hearsay = self.hot().engine().hearsay();
                 // As many at a time as the control socket has callers and libvirt's worker takes.
                 tokio::spawn(async move {
-                    let report = plan_report::report(answer, &policy, &stager).await;
+                    let report = plan_report::report(answer, &policy, &stager, &hearsay).await;
                     if reply.send(report).is_err() {
                         tracing::debug!("the caller left before its plan was ready");
                     }

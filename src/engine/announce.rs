@@ -2,7 +2,7 @@
 
 use super::state::State;
 use super::{Action, Cause, Count, Engine, Queue, Round, StagedFrame, Ticket};
-use crate::model::{GuestId, Instant, Outcome, Phase};
+use crate::model::{GuestId, Instant, Phase};
 
 impl Engine {
     /// Hands out what was called for before all stood ready.
@@ -154,6 +154,7 @@ impl Engine {
             let may_speak = match ticket.round {
                 Round::Early => guest.state.awaits_run(),
                 Round::Scheduled(_) | Round::Single => guest.state.runs(),
+                Round::Retraction(_) => guest.state == State::Absent,
             };
             let frame = guest
                 .staging
@@ -202,7 +203,8 @@ impl Engine {
             return;
         };
         if guest.closing.is_some_and(|at| at <= now) {
-            self.close_departure(id, Outcome::Completed);
+            guest.closing = None;
+            self.close_departure_when_done(id);
             self.forget_if_over(id);
             return;
         }
@@ -268,6 +270,7 @@ impl Engine {
         }
         self.close_arrival_when_done(id);
         self.close_rollback_when_done(id);
+        self.close_departure_when_done(id);
         let Some(guest) = self.guests.get(&id) else {
             return;
         };

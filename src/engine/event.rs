@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Policy, Ticket};
+use super::{Policy, Sighting, Standing, Ticket};
 use crate::model::{
     FrameKind, GuestDescription, GuestId, GuestName, Ifindex, Instant, LinkState, MacAddr, Refusal,
     SendFault, VlanId,
@@ -73,6 +73,15 @@ pub enum Event {
         guest: GuestId,
         /// Its figures.
         job: JobCompleted,
+    },
+    /// How an address of a guest that runs here stands; told when that changes.
+    Address {
+        /// The guest.
+        guest: GuestId,
+        /// The address.
+        sighting: Sighting,
+        /// How it stands.
+        standing: Standing,
     },
     /// The answer to [`super::Action::Describe`].
     Described {
@@ -311,6 +320,9 @@ pub enum Queue {
     Record,
     /// Orders to the ledger of lasting changes.
     Ledger,
+    /// Orders to what listens for addresses, ports beyond those that it can listen at, and frames
+    /// that it did not get to.
+    Addresses,
 }
 
 impl Queue {
@@ -325,6 +337,7 @@ impl Queue {
         Self::Guests,
         Self::Record,
         Self::Ledger,
+        Self::Addresses,
     ];
 
     /// The word used in labels.
@@ -340,6 +353,7 @@ impl Queue {
             Self::Guests => "guests",
             Self::Record => "record",
             Self::Ledger => "ledger",
+            Self::Addresses => "addresses",
         }
     }
 }

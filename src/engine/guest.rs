@@ -1,8 +1,9 @@
 //! One guest as the engine remembers it.
 
+use super::addresses::AddressBook;
 use super::journal::Journal;
 use super::state::State;
-use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket};
+use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket, WatchedNic};
 use crate::model::{GuestId, GuestName, Ifindex, Instant, Refusal};
 
 /// Frames of one guest that may wait for a retry or an open port at a time; a schedule's first
@@ -44,6 +45,9 @@ pub(crate) struct Guest {
     /// libvirt has no such guest: unless it says by then how the guest ended, it never will.
     pub(crate) gone: Option<Instant>,
     pub(crate) plan: Plan,
+    pub(super) addresses: AddressBook,
+    /// Where its addresses are listened for.
+    pub(super) watched: Vec<WatchedNic>,
     pub(crate) staging: Option<Staging>,
     /// The early frames were called for at this time, by this cause.
     pub(crate) early: Option<Instant>,
@@ -55,10 +59,11 @@ pub(crate) struct Guest {
     /// It is being staged only to see whether its own bridge looks for it elsewhere.
     pub(crate) inspected: bool,
     pub(crate) arrival: Option<Journal>,
-    /// All of an arriving guest is here.
+    /// The journal of what was found in mid-migration and looks as if it arrived: its own bridge
+    /// looked for it elsewhere. A guest that leaves has had its place here.
+    pub(crate) found: Option<Journal>,
+    /// No part of it has yet to come.
     pub(crate) arrived_whole: bool,
-    /// A list showed that it runs and a part of it has yet to come.
-    pub(crate) partial: bool,
     pub(crate) departure: Option<Journal>,
     /// When a departure is closed without libvirt's figures.
     pub(crate) closing: Option<Instant>,
@@ -89,6 +94,8 @@ impl Guest {
             ask_again: None,
             gone: None,
             plan: Plan::default(),
+            addresses: AddressBook::default(),
+            watched: Vec::new(),
             staging: None,
             early: None,
             early_sent: false,
@@ -96,8 +103,8 @@ impl Guest {
             single: None,
             inspected: false,
             arrival: None,
-            arrived_whole: false,
-            partial: false,
+            found: None,
+            arrived_whole: true,
             departure: None,
             closing: None,
             outstanding: 0,

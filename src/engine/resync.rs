@@ -86,7 +86,7 @@ impl Engine {
             RunState::Paused | RunState::Off => State::Paused,
         };
         let mut guest = Guest::new(facts.name.clone(), state);
-        guest.partial = facts.state == RunState::RunningPostcopy;
+        guest.arrived_whole = is_whole(facts.state);
         self.guests.insert(id, guest);
         match state {
             State::Incoming { .. } => {
@@ -120,7 +120,6 @@ impl Engine {
             return;
         };
         guest.name.clone_from(&facts.name);
-        guest.partial = facts.state == RunState::RunningPostcopy;
         match (guest.state, facts.state) {
             // It left, waits for figures, and is here again.
             (State::Absent, _) => {
@@ -134,6 +133,7 @@ impl Engine {
                 | State::OutgoingPaused { arrived: true },
                 RunState::Running | RunState::RunningPostcopy,
             ) => {
+                guest.arrived_whole = is_whole(facts.state);
                 self.leave_no_departure(id, State::Running);
                 self.close_arrival(id, Outcome::Unknown);
                 self.announce_once(now, id, Cause::Resync);
@@ -142,7 +142,7 @@ impl Engine {
                 self.step(id, Signal::Run, on_list(now));
             }
             (_, RunState::Running | RunState::RunningPostcopy) => {
-                guest.arrived_whole |= !guest.partial;
+                guest.arrived_whole = is_whole(facts.state);
                 self.leave_no_departure(id, State::Running);
                 self.close_arrival_when_done(id);
                 self.inspect(id, now);
@@ -180,14 +180,19 @@ impl Engine {
         }
     }
 
-    /// A departure that was under way may have ended unheard. If it has not, the stop of the guest
-    /// begins it anew.
+    /// A departure that was under way may have ended unheard: libvirt cancels what it migrated when
+    /// it starts again, and says no word of it. If it has not, the guest's stop begins it anew.
     fn leave_no_departure(&mut self, id: GuestId, state: State) {
         if let Some(guest) = self.guests.get_mut(&id) {
             guest.state = state;
         }
-        self.close_departure(id, Outcome::Unknown);
+        self.break_departure(id, Outcome::Unknown);
     }
+}
+
+/// Whether no migration has a part of a guest in this state yet to bring.
+const fn is_whole(state: RunState) -> bool {
+    matches!(state, RunState::Running | RunState::Paused)
 }
 
 /// What a list shows happened at some time before.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::journal::Journal;
+use super::state::State;
 use super::{Action, Count, DescribeFault, Engine, Measure, Staging, plan};
-use crate::model::{GuestDescription, GuestId, Instant, Phase, Refusal};
+use crate::model::{GuestDescription, GuestId, Instant, Phase, Refusal, Side};
 
 /// How long after libvirt did not describe an arriving guest it is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
@@ -107,11 +109,16 @@ impl Engine {
         }
         let asked = guest.asked.take();
         let refused = staging.refused.clone();
+        let came = staging.frames.iter().any(|frame| frame.behind_uplink);
+        if came && guest.state == (State::Incoming { certain: false }) {
+            guest.found = Some(Journal::new(Side::Destination));
+        }
         for frame in &staging.frames {
             self.pacer.prepare(&frame.uplinks, now);
         }
         guest.staging = Some(staging);
         guest.reserve(rounds);
+        self.watch(id);
         if let Some(asked) = asked {
             self.act(Action::Measure(
                 Measure::Staging,

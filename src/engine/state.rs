@@ -179,10 +179,11 @@ impl State {
             Self::Incoming { certain: true } | Self::ArrivedPaused => {
                 (Self::ArrivedPaused, Effect::None)
             }
-            // It may as well be leaving: it stays as it is.
-            Self::Incoming { certain: false } => (self, Effect::None),
             Self::Outgoing => (Self::SwitchedOver { over: false }, Effect::Switchover),
-            Self::OutgoingPaused { .. } | Self::SwitchedOver { .. } => (self, Effect::None),
+            // One that may as well be leaving stays that.
+            Self::Incoming { certain: false }
+            | Self::OutgoingPaused { .. }
+            | Self::SwitchedOver { .. } => (self, Effect::None),
         }
     }
 

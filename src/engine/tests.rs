@@ -6,5 +6,7 @@ mod leftovers;
 mod links;
 mod lists;
 mod pacing;
+mod resync;
+mod retractions;
 mod stage;
 mod world;

@@ -119,13 +119,13 @@ impl Engine {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
-        let absent = guest.state == State::Absent;
         if let Some(journal) = &mut guest.departure {
             journal.set_downtime(job.downtime_ms.filter(|_| job.success));
-            if absent {
-                self.close_departure(id, crate::model::Outcome::Completed);
-                self.forget_if_over(id);
+            if guest.state == State::Absent {
+                guest.closing = None;
             }
+            self.close_departure_when_done(id);
+            self.forget_if_over(id);
         }
     }
 
@@ -137,10 +137,9 @@ impl Engine {
 
     /// Whether it runs while a part of it has yet to come.
     fn is_partial(&self, guest: GuestId) -> bool {
-        self.guests.get(&guest).is_some_and(|guest| {
-            let arriving = guest.arrival.is_some() && !guest.arrived_whole;
-            guest.state.runs() && (guest.partial || arriving)
-        })
+        self.guests
+            .get(&guest)
+            .is_some_and(|guest| guest.state.runs() && !guest.arrived_whole)
     }
 
     fn travels(&mut self, guest: GuestId, mode: Mode) {
@@ -154,8 +153,7 @@ impl Engine {
 
     fn arrived_whole(&mut self, guest: GuestId) {
         if let Some(guest) = self.guests.get_mut(&guest) {
-            guest.arrived_whole |= guest.arrival.is_some();
-            guest.partial = false;
+            guest.arrived_whole = true;
         }
     }
 }

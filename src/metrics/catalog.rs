@@ -162,6 +162,26 @@ pub(super) const LEDGER_ERRORS: Definition = counter(
     "Lasting changes that could not be written down or undone.",
     &[],
 );
+pub(super) const CONTESTED_ADDRESSES: Definition = counter(
+    "macmove_contested_addresses_total",
+    "IP addresses of guests that another station had, too: not retracted.",
+    &[],
+);
+pub(super) const UNARP_HONOURED: Definition = counter(
+    "macmove_unarp_honoured_total",
+    "Neighbour entries of this host that were deleted on an UNARP.",
+    &[],
+);
+pub(super) const UNARP_REFUSED: Definition = counter(
+    "macmove_unarp_refused_total",
+    "UNARPs that were heard and deleted no neighbour entry.",
+    &["reason"],
+);
+pub(super) const UNARP_LISTENING: Definition = gauge(
+    "macmove_unarp_listening",
+    "1 while UNARPs of others are heard and honoured.",
+    &[],
+);
 pub(super) const LIBVIRT_CONNECTED: Definition = gauge(
     "macmove_libvirt_connected",
     "1 while a connection to libvirt stands.",
@@ -232,6 +252,10 @@ pub const CATALOG: &[Definition] = &[
     STALE_ANSWERS,
     ENTRIES_UNDONE,
     LEDGER_ERRORS,
+    CONTESTED_ADDRESSES,
+    UNARP_HONOURED,
+    UNARP_REFUSED,
+    UNARP_LISTENING,
     LIBVIRT_CONNECTED,
     LIBVIRT_RESYNCED,
     GUESTS,

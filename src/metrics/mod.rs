@@ -7,6 +7,7 @@
 mod catalog;
 mod family;
 mod phases;
+mod unarp;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,7 @@ use crate::engine::{Action, Cause, Count, GuestPhase, Measure, Queue, Snapshot};
 use crate::model::{FrameKind, Mode, Outcome, SendFault, Side};
 use family::Families;
 use phases::Phases;
+use unarp::UnarpMetrics;
 
 /// How one migration ended, as a label set.
 pub type Ending = (Side, Mode, Outcome);
@@ -45,6 +47,8 @@ pub struct Metrics {
     stale_answers: IntCounter,
     entries_undone: IntCounter,
     ledger_errors: IntCounter,
+    contested_addresses: IntCounter,
+    unarp: UnarpMetrics,
     libvirt_connected: IntGauge,
     libvirt_resynced: IntGauge,
     guests: BTreeMap<GuestPhase, IntGauge>,
@@ -112,6 +116,8 @@ impl Metrics {
             stale_answers: families.counter(&catalog::STALE_ANSWERS)?,
             entries_undone: families.counter(&catalog::ENTRIES_UNDONE)?,
             ledger_errors: families.counter(&catalog::LEDGER_ERRORS)?,
+            contested_addresses: families.counter(&catalog::CONTESTED_ADDRESSES)?,
+            unarp: UnarpMetrics::new(&families)?,
             libvirt_connected: families.gauge(&catalog::LIBVIRT_CONNECTED)?,
             libvirt_resynced: families.gauge(&catalog::LIBVIRT_RESYNCED)?,
             guests: families.gauges(&catalog::GUESTS, GUEST_PHASES.map(|(p, word)| (p, [word])))?,
@@ -162,6 +168,8 @@ impl Metrics {
             Action::Describe { .. }
             | Action::Stage { .. }
             | Action::Unstage { .. }
+            | Action::Watch { .. }
+            | Action::Unwatch { .. }
             | Action::Send(_)
             | Action::Reached { .. }
             | Action::Refused { .. }
@@ -187,6 +195,7 @@ impl Metrics {
             Count::Stale => Some(&self.stale_answers),
             Count::EntriesUndone => Some(&self.entries_undone),
             Count::LedgerFaults => Some(&self.ledger_errors),
+            Count::ContestedAddresses => Some(&self.contested_addresses),
         };
         if let Some(counter) = counter {
             counter.inc_by(by);

@@ -7,8 +7,11 @@
 pub mod bpf;
 pub mod clock;
 pub mod event_loop;
+pub mod link_address;
 pub mod netlink;
 pub mod packet;
+pub mod packet_ear;
 pub mod timer;
 pub mod virt_connection;
 pub mod virt_events;
+pub mod virt_links;

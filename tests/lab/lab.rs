@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, guest_mac};
 
 /// Where a test run keeps its lab, apart from the demo's and from one brought up by hand.
 const LAB_DIR: &str = "/run/macmoved-tests";
@@ -70,6 +70,11 @@ impl Guest {
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The MAC address of its first NIC.
+    pub(crate) fn mac(&self) -> String {
+        guest_mac(0, self.number).to_string()
     }
 
     /// Its address in guest network `nic`.
@@ -135,6 +140,7 @@ impl Lab {
             pause(20);
         }
         migrate.kill().expect("it is our child");
+        migrate.wait().expect("it is our child");
         panic!("{}: the migration does not end", guest.name);
     }
 
@@ -158,16 +164,22 @@ impl Lab {
         self.run("send", &[place, link, &digits.concat()]);
     }
 
-    /// Starts the agent on a host with a configuration and further options.
+    /// Starts the agent on a host with a configuration and further options, and waits until it is
+    /// ready.
     pub(crate) fn agent(&self, host: &str, configuration: &str, options: &[&str]) {
+        self.start_agent("start", host, configuration, options);
+    }
+
+    /// The same where libvirt may not answer: waits until the agent lives.
+    pub(crate) fn launch_agent(&self, host: &str, configuration: &str) {
+        self.start_agent("launch", host, configuration, &[]);
+    }
+
+    fn start_agent(&self, verb: &str, host: &str, configuration: &str, options: &[&str]) {
         let file = self.dir.join(format!("{host}.toml"));
         fs::write(&file, configuration).expect("the lab's directory can be written to");
-        let mut words = vec![
-            host,
-            "start",
-            "--config",
-            file.to_str().expect("a plain path"),
-        ];
+        let file = file.to_str().expect("a plain path");
+        let mut words = vec![host, verb, "--config", file];
         words.extend(options);
         self.run("agent", &words);
     }

@@ -5,9 +5,11 @@
 
 mod case;
 mod network;
+pub(crate) mod retraction;
 mod rollback;
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use macmoved::model::MacAddr;
 
@@ -27,6 +29,8 @@ pub(crate) struct Expect {
     pub(crate) first_within: f64,
     /// How many announcements may enter the fabric by one port.
     pub(crate) pacing: Option<Pacing>,
+    /// Addresses that the source retracts, with their guest's number.
+    pub(crate) retracted: Vec<(u8, Ipv4Addr)>,
 }
 
 /// A token bucket.
@@ -72,6 +76,10 @@ pub(crate) enum Rule {
     Pacing,
     /// 6: first frames go before repeats.
     FirstsFirst,
+    /// Each known address of a guest that left is retracted, once.
+    RetractionMissing,
+    /// Nothing else is.
+    RetractionAstray,
     /// 10: only guests that are here, and only when they arrive.
     Unasked,
 }
@@ -85,7 +93,7 @@ impl Rule {
             Self::RollbackMissing | Self::DestinationSilent | Self::FabricAstray => 4,
             Self::OneMove => 5,
             Self::Pacing | Self::FirstsFirst => 6,
-            Self::Unasked => 10,
+            Self::Unasked | Self::RetractionMissing | Self::RetractionAstray => 10,
         }
     }
 }
@@ -111,6 +119,7 @@ impl Default for Expect {
             tolerance: 100.0,
             first_within: 100.0,
             pacing: None,
+            retracted: Vec::new(),
         }
     }
 }
@@ -150,6 +159,7 @@ pub(crate) fn judge(evidence: &Evidence, expect: &Expect) -> Vec<Violation> {
     }
     violations.extend(network::unasked(evidence));
     violations.extend(network::paced(evidence, expect));
+    violations.extend(retraction::retracted(evidence, expect));
     violations
 }
 

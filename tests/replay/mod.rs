@@ -32,8 +32,8 @@ pub(crate) enum Entry {
     Timeout,
 }
 
-/// Replays one recording; returns how many actions were compared.
-pub(crate) fn replay(path: &Path) -> usize {
+/// Replays one recording; returns the actions, which were the same.
+pub(crate) fn replay(path: &Path) -> Vec<Action> {
     let text = fs::read_to_string(path).unwrap();
     let mut lines = text.lines();
     let header: Header = serde_json::from_str(lines.next().unwrap()).unwrap();
@@ -42,7 +42,7 @@ pub(crate) fn replay(path: &Path) -> usize {
         ("macmoved-recording", 1)
     );
     let mut engine = Engine::new(header.policy);
-    let mut compared = 0;
+    let mut compared = Vec::new();
     for (number, line) in (2..).zip(lines) {
         let line: Line = serde_json::from_str(line)
             .unwrap_or_else(|error| panic!("{}:{number}: {error}", path.display()));
@@ -50,13 +50,13 @@ pub(crate) fn replay(path: &Path) -> usize {
             Entry::Event(event) => engine.handle_event(line.at_ns, *event),
             Entry::Timeout => engine.handle_timeout(line.at_ns),
             Entry::Action(action) => {
-                compared += 1;
                 assert_eq!(
                     engine.poll_action().as_ref(),
                     Some(action.as_ref()),
                     "{}:{number}",
                     path.display()
                 );
+                compared.push(*action);
             }
         }
     }

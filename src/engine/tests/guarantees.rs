@@ -120,6 +120,12 @@ fn check(world: &World, before: usize) {
             Round::Scheduled(_) | Round::Single => {
                 assert!(state.is_some_and(State::runs), "{sent:?} {state:?}");
             }
+            Round::Retraction(_) => {
+                assert!(
+                    state.is_none_or(|state| state == State::Absent),
+                    "{sent:?} {state:?}"
+                );
+            }
         }
     }
 }
@@ -133,6 +139,7 @@ proptest! {
     ) {
         let pacing = Pacing { frames_per_second: 50, burst: 2, reserve: 3 };
         let mut world = World::new(Policy { pacing, ..Policy::default() });
+        world.given = vec!["192.0.2.1".parse().unwrap()];
         for step in steps {
             let before = world.sent.len();
             take(&mut world, step);

@@ -103,7 +103,7 @@ fn a_destination_that_is_found_in_postcopy_and_takes_it_up_again_does_not_depart
 fn a_single_round_that_waits_for_its_port_outlives_a_migration_that_breaks_off() {
     let mut world = found(1, RunState::Running);
     world.migration(1, MigrationStatus::Setup);
-    world.fault = Some(SendFault::NetDown);
+    world.fault = Some(SendFault::NotForwarding);
     world.event(Event::Announce { guest: guest(1) });
     world.migration(1, MigrationStatus::Cancelled);
     world.fault = None;
@@ -206,6 +206,21 @@ fn a_last_round_that_waits_for_pacing_when_the_guest_leaves_is_counted() {
         assert_eq!(world.engine.snapshot().waiting_frames, 0);
         assert_eq!(outcomes(&world).len(), 1);
     }
+}
+
+#[test]
+fn a_guest_that_left_and_comes_back_is_not_resolved_anew_for_its_retraction() {
+    let mut world = found(1, RunState::Running);
+    world.given = vec!["192.0.2.7".parse().unwrap()];
+    world.migration(1, MigrationStatus::Setup);
+    world.says(1, Lifecycle::SuspendedMigrated);
+    world.fault = Some(SendFault::NoBuffers);
+    world.says(1, Lifecycle::StoppedMigrated);
+    // Its tap is made anew, under the name that it had.
+    world.event(Event::Link(link(port(1, 0), true)));
+    world.wait(2_000);
+    assert_eq!(outcomes(&world), [(Side::Source, Outcome::Completed)]);
+    assert_eq!(world.engine.poll_timeout(), None);
 }
 
 #[test]

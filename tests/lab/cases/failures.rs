@@ -18,30 +18,48 @@ use crate::lab::{Guest, Lab, pause};
 use crate::oracle::Expect;
 
 /// libvirtd on a host.
-const LIBVIRTD: &str = "/run/libvirtd.pid";
+pub(super) const LIBVIRTD: &str = "/run/libvirtd.pid";
 
 /// Megabytes a second at which a guest's memory takes many seconds.
 const SLOW: &str = "8";
 
 /// The guest's QEMU on a host.
-fn qemu(guest: &Guest) -> String {
+pub(super) fn qemu(guest: &Guest) -> String {
     format!("/run/libvirt/qemu/{}.pid", guest.name())
 }
 
 /// Sends a signal to the process that a file on a host names.
-fn signal(lab: &Lab, host: &str, signal: &str, pid_file: &str) {
+pub(super) fn signal(lab: &Lab, host: &str, signal: &str, pid_file: &str) {
     let command = format!("kill -{signal} \"$(cat \"$0\")\"");
     lab.host(host, &["sh", "-c", &command, pid_file]);
 }
 
 /// Lets a slow migration go as fast as it can.
-fn hurry(lab: &Lab, guest: &Guest) {
+pub(super) fn hurry(lab: &Lab, guest: &Guest) {
     lab.host("a", &["virsh", "migrate-setspeed", guest.name(), "1000"]);
+}
+
+/// Stops the destination's QEMU, so that the source's, which takes any downtime, stops the guest
+/// and then waits for it with the last of the memory in hand.
+///
+/// It must not wait before: what the destination does not read has to fit its socket meanwhile.
+pub(super) fn hold_after_stop(lab: &Lab, guest: &Guest) {
+    let source = lab.watch("a");
+    lab.host("a", &["virsh", "migrate-setspeed", guest.name(), "1"]);
+    signal(lab, "b", "STOP", &qemu(guest));
+    let most = ["virsh", "migrate-setmaxdowntime", guest.name(), "2000000"];
+    lab.host("a", &most);
+    source.wait("{\"status\":\"device\"}");
 }
 
 /// A slow migration from a to b with `meddle` in it, once memory is being copied. Whether it
 /// succeeds all the same.
-fn migrate_slowly(lab: &Lab, guest: &Guest, options: &[&str], meddle: impl FnOnce()) -> bool {
+pub(super) fn migrate_slowly(
+    lab: &Lab,
+    guest: &Guest,
+    options: &[&str],
+    meddle: impl FnOnce(),
+) -> bool {
     lab.host("a", &["virsh", "migrate-setspeed", guest.name(), SLOW]);
     let source = lab.watch("a");
     thread::scope(|scope| {
@@ -53,7 +71,7 @@ fn migrate_slowly(lab: &Lab, guest: &Guest, options: &[&str], meddle: impl FnOnc
 }
 
 /// A guest on a, with an agent on both hosts.
-fn stage(case: &str, guest: &Guest) -> Lab {
+pub(super) fn stage(case: &str, guest: &Guest) -> Lab {
     let lab = Lab::up(case, 2);
     lab.start(guest, "a");
     agents(&lab, "", &["--record", "/run/recording.jsonl"]);
@@ -61,7 +79,7 @@ fn stage(case: &str, guest: &Guest) -> Lab {
 }
 
 /// Records a scene and the rounds that follow it, and holds it to the invariants.
-fn play(lab: &Lab, scene: impl FnOnce()) -> Evidence {
+pub(super) fn play(lab: &Lab, scene: impl FnOnce()) -> Evidence {
     let evidence = lab.capture("migration", || {
         scene();
         pause(ROUNDS_OUT);
@@ -72,18 +90,18 @@ fn play(lab: &Lab, scene: impl FnOnce()) -> Evidence {
 
 /// The only migration.
 #[track_caller]
-fn only(evidence: &Evidence) -> &Migration {
+pub(super) fn only(evidence: &Evidence) -> &Migration {
     assert_eq!(evidence.migrations.len(), 1);
     &evidence.migrations[0]
 }
 
 #[track_caller]
-fn assert_answers(lab: &Lab, guest: &Guest) {
+pub(super) fn assert_answers(lab: &Lab, guest: &Guest) {
     lab.host("peer", &["ping", "-c", "1", "-W", "1", &guest.address(0)]);
 }
 
 /// What an agent remembers, newest first.
-fn history(lab: &Lab, host: &str) -> Vec<Record> {
+pub(super) fn history(lab: &Lab, host: &str) -> Vec<Record> {
     let answer = lab.ctl(host, &["--json", "history"]);
     serde_json::from_str(&answer).expect("records")
 }
@@ -91,7 +109,7 @@ fn history(lab: &Lab, host: &str) -> Vec<Record> {
 /// Fails unless the agent of a host tells of these migrations, newest first, such as
 /// `source rolled_back`, and has nothing left on its hands.
 #[track_caller]
-fn assert_told(lab: &Lab, host: &str, expected: &[&str]) {
+pub(super) fn assert_told(lab: &Lab, host: &str, expected: &[&str]) {
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {
         let told: Vec<_> = history(lab, host)

@@ -13,7 +13,7 @@ use std::{fs, io};
 use macmoved::model::MacAddr;
 
 pub(crate) use figures::{Figures, ROUNDS, median};
-pub(crate) use frame::{Frame, Place, RARP};
+pub(crate) use frame::{ARP, Frame, Place, RARP};
 pub(crate) use logs::FdbChange;
 use logs::{Call, QmpEvent, QmpWhat};
 use pcap::Pcap;
@@ -140,9 +140,15 @@ impl Evidence {
                 fdb.extend(found.map_err(|line| ReadEvidenceError::Line { path, line })?);
             } else if let Some(host) = part(&name, "qmp-", ".txt") {
                 qmp.extend(logs::qmp(host, &read_text(&path)?));
-            } else if !["events-", "links-", "guests", "migrations.txt"]
-                .iter()
-                .any(|known| name.starts_with(known))
+            } else if ![
+                "events-",
+                "links-",
+                "guests",
+                "migrations.txt",
+                "recording-",
+            ]
+            .iter()
+            .any(|known| name.starts_with(known))
             {
                 return Err(ReadEvidenceError::Name(path));
             }
@@ -239,7 +245,7 @@ fn migrations(
     let left = |later: &Migration| {
         later
             .stopped
-            .or(later.succeeded.then_some(later.span.start))
+            .or_else(|| later.succeeded.then_some(later.span.start))
     };
     let ends: Vec<_> = (0..migrations.len())
         .map(|index| {

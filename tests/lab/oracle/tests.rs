@@ -1,5 +1,6 @@
 //! A capture of one good migration, and what the oracle says when something is planted in it.
 
+mod retraction;
 mod rollback;
 
 use std::collections::BTreeMap;

@@ -78,7 +78,7 @@ impl Coverage {
 }
 
 /// Every kind of event, for the check that none was left out.
-pub(super) const KINDS: [&str; 18] = [
+pub(super) const KINDS: [&str; 19] = [
     "clock",
     "libvirt connected",
     "libvirt lost",
@@ -97,6 +97,7 @@ pub(super) const KINDS: [&str; 18] = [
     "dropped",
     "policy",
     "ending",
+    "address",
 ];
 
 const fn kind(event: &Event) -> &'static str {
@@ -119,5 +120,6 @@ const fn kind(event: &Event) -> &'static str {
         Event::Dropped { .. } => "dropped",
         Event::Policy(_) => "policy",
         Event::Ending => "ending",
+        Event::Address { .. } => "address",
     }
 }

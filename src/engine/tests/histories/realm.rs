@@ -12,8 +12,8 @@ use super::orders::Order;
 use super::steps::{Aside, Step};
 use super::truth::{Migration, Truth};
 use super::{GUESTS, HOSTS};
-use crate::engine::{Event, GuestFacts, Plan, Queue, RunState};
-use crate::model::{GuestId, Instant};
+use crate::engine::{Event, GuestFacts, Plan, Queue, RunState, Sighting};
+use crate::model::{AddressSource, GuestId, Instant};
 
 /// What is to happen at a time.
 #[derive(Debug)]
@@ -145,6 +145,26 @@ impl Realm {
                 let policy = super::settings(settings);
                 self.scene.hosts[host].policy = policy.clone();
                 self.input(host, Event::Policy(Box::new(policy)));
+            }
+            Step::Sighted {
+                host,
+                guest,
+                standing,
+            } => {
+                let sighting = Sighting {
+                    mac: answers::mac(guest, 0),
+                    ip: answers::ip(guest, 0, 2),
+                    source: AddressSource::Dhcp,
+                };
+                let guest = super::guest(guest);
+                self.input(
+                    host,
+                    Event::Address {
+                        guest,
+                        sighting,
+                        standing,
+                    },
+                );
             }
             Step::Aside { host, aside } => self.input(
                 host,

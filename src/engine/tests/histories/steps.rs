@@ -6,7 +6,7 @@ use super::courses::{Course, Word};
 use super::dice::Dice;
 use super::orders::Order;
 use super::{GUESTS, HOSTS};
-use crate::engine::{DescribeFault, Lifecycle, MigrationStatus, Queue};
+use crate::engine::{DescribeFault, Lifecycle, MigrationStatus, Queue, Standing};
 use crate::model::SendFault;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,12 @@ pub(super) enum Step {
     Reload {
         host: usize,
         settings: usize,
+    },
+    /// The guest is heard to have an address, or to have it no longer.
+    Sighted {
+        host: usize,
+        guest: usize,
+        standing: Standing,
     },
     /// What concerns no guest.
     Aside {
@@ -236,6 +242,11 @@ impl Step {
             67 | 68 => Self::Reload {
                 host,
                 settings: dice.index(super::SETTINGS.len()),
+            },
+            75 | 76 => Self::Sighted {
+                host,
+                guest,
+                standing: dice.pick(&[Standing::Held, Standing::Contested, Standing::Gone]),
             },
             69 => Self::Aside {
                 host,

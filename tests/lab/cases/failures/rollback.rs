@@ -6,8 +6,8 @@ use std::time::Duration;
 use macmoved::model::{Outcome, Side};
 
 use super::{
-    LIBVIRTD, assert_answers, assert_told, history, hurry, migrate_slowly, only, play, qemu,
-    signal, stage,
+    LIBVIRTD, assert_answers, assert_told, history, hold_after_stop, hurry, migrate_slowly, only,
+    play, qemu, signal, stage,
 };
 use crate::cases::{ROUNDS_OUT, count};
 use crate::evidence::{Evidence, median};
@@ -26,17 +26,9 @@ fn rolls_back(lab: &Lab, guest: &Guest, meddle: impl FnOnce()) {
     );
 }
 
-/// Stops the destination's QEMU, so that the source's, which takes any downtime, stops the guest
-/// and then waits for it with the last of the memory in hand. Then kills it.
+/// Kills the destination's QEMU while the source's holds the guest stopped and waits for it.
 fn kill_qemu_after_stop(lab: &Lab, guest: &Guest) {
-    let source = lab.watch("a");
-    signal(lab, "b", "STOP", &qemu(guest));
-    let most = "2000000";
-    lab.host(
-        "a",
-        &["virsh", "migrate-setmaxdowntime", guest.name(), most],
-    );
-    source.wait("{\"status\":\"device\"}");
+    hold_after_stop(lab, guest);
     signal(lab, "b", "KILL", &qemu(guest));
 }
 

@@ -3,7 +3,7 @@ use crate::engine::tests::histories::hearsay::Place;
 use crate::engine::tests::histories::number;
 use crate::engine::{Event, Round, RunState};
 
-/// Invariant 10: nobody speaks for a guest that is not arriving or running by the latest word.
+/// Invariants 1 and 10: nobody retracts what is here; nobody speaks for a guest that is not arriving or running by the latest word.
 /// Of the truth, where the host was told well: nor for one that has no QEMU here.
 #[derive(Debug, Default)]
 pub(super) struct HeardHere {
@@ -35,8 +35,11 @@ impl Law for HeardHere {
                 let may = match ticket.round {
                     Round::Early => heard.arriving && heard.place == Place::Stands,
                     Round::Scheduled(_) | Round::Single => heard.place == Place::Runs,
+                    // Of one that left, the host says so in its own name.
+                    Round::Retraction(_) => heard.place == Place::Gone,
                 };
-                let gone = scene.truth.guests[guest].at[host] == RunState::Off;
+                let retracts = matches!(ticket.round, Round::Retraction(_));
+                let gone = !retracts && scene.truth.guests[guest].at[host] == RunState::Off;
                 if !may || (outcome.is_ok() && heard.well && gone) {
                     return Err(format!("host {host} sent {ticket:?}, having {heard:?}"));
                 }

@@ -1,4 +1,5 @@
 use super::{Law, Scene, Sight};
+use crate::engine::Round;
 use crate::engine::tests::histories::GUESTS;
 
 /// Invariant 1: after the destination's first frame none leaves the source, until the guest runs
@@ -26,9 +27,10 @@ impl Law for SilentSource {
             Sight::Fired {
                 host,
                 guest,
+                ticket,
                 outcome: Ok(()),
                 ..
-            } => {
+            } if !matches!(ticket.round, Round::Retraction(_)) => {
                 let Some(migration) = scene.truth.guests[guest].migration else {
                     return Ok(());
                 };

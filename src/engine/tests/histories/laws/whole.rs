@@ -117,7 +117,8 @@ impl Law for WholeSchedule {
             } => {
                 if let Some(debt) = &mut self.debts[host][guest] {
                     let nic = usize::from(ticket.frame);
-                    debt.since[nic] |= outcome.is_ok();
+                    let announces = !matches!(ticket.round, Round::Retraction(_));
+                    debt.since[nic] |= announces && outcome.is_ok();
                     if let Round::Scheduled(round) = ticket.round {
                         debt.settled[nic][usize::from(round) - 1] = true;
                     }

@@ -36,7 +36,8 @@ impl Law for WordFirst {
                 if ticket.round == Round::Early && !(heard.arriving && heard.whole) {
                     return Err(format!("host {host} spoke for guest {guest} too early"));
                 }
-                if outcome.is_ok() && heard.well && scene.truth.runs(1 - host, guest) {
+                let retracts = matches!(ticket.round, Round::Retraction(_));
+                if !retracts && outcome.is_ok() && heard.well && scene.truth.runs(1 - host, guest) {
                     return Err(format!(
                         "host {host} spoke for guest {guest} that runs elsewhere"
                     ));

@@ -1,12 +1,14 @@
 //! What the rest of the agent answers the engine, by what is the case at that time.
 
+use std::net::Ipv4Addr;
+
 use super::{Item, Realm};
 use crate::engine::tests::histories::host::Connection;
 use crate::engine::tests::histories::{BRIDGE, UPLINK, nics, number, tap};
 use crate::engine::{DescribeFault, Event, Plan, RunState, StagedFrame, Staging};
 use crate::model::{
-    Attachment, FrameKind, GuestDescription, GuestId, GuestName, Ifindex, Interface, MacAddr, Nic,
-    Refusal,
+    AddressSource, Attachment, FrameKind, GivenAddress, GuestDescription, GuestId, GuestName,
+    HostIp, Ifindex, Interface, MacAddr, Nic, Refusal,
 };
 
 impl Realm {
@@ -108,6 +110,10 @@ fn description(guest: usize) -> GuestDescription {
         target: None,
         model: None,
         vlans: Vec::new(),
+        addresses: vec![GivenAddress {
+            ip: ip(guest, nic, 1),
+            source: AddressSource::Xml,
+        }],
         nic: Ok(Nic {
             mac: mac(guest, nic),
             attachment: Attachment::BridgeTap,
@@ -121,7 +127,14 @@ fn description(guest: usize) -> GuestDescription {
     }
 }
 
-fn mac(guest: usize, nic: usize) -> MacAddr {
+/// An address of this NIC.
+pub(super) fn ip(guest: usize, nic: usize, last: u8) -> HostIp {
+    let octet = |number: usize| u8::try_from(number).unwrap();
+    let address = Ipv4Addr::new(192, octet(guest), octet(nic), last);
+    HostIp::try_from(address).unwrap()
+}
+
+pub(super) fn mac(guest: usize, nic: usize) -> MacAddr {
     let octet = |number: usize| u8::try_from(number).unwrap();
     MacAddr::new([0x52, 0x54, 0, 0, octet(guest), octet(nic)])
 }

@@ -6,7 +6,7 @@ use crate::engine::tests::histories::host::Connection;
 use crate::engine::tests::histories::laws::Sight;
 use crate::engine::tests::histories::steps::Trouble;
 use crate::engine::tests::histories::{coverage, guest, number};
-use crate::engine::{Action, DescribeFault, Engine, Event, JobCompleted, Ticket};
+use crate::engine::{Action, DescribeFault, Engine, Event, JobCompleted, Round, Ticket};
 use crate::model::SendFault;
 
 fn put_back(engine: &mut Engine, aside: Vec<Ticket>) {
@@ -206,7 +206,9 @@ impl Realm {
         let nic = usize::from(ticket.frame);
         let outcome = self.fate(host, guest, &ticket);
         let needed = !self.scene.network.leads_to(host, guest, nic);
-        let moved = outcome.is_ok() && self.scene.network.hears(host, guest, nic);
+        // What retracts has the host's own address.
+        let teaches = outcome.is_ok() && !matches!(ticket.round, Round::Retraction(_));
+        let moved = teaches && self.scene.network.hears(host, guest, nic);
         self.see(Sight::Fired {
             host,
             guest,
@@ -238,6 +240,10 @@ impl Realm {
             .filter(|(generation, _)| *generation == ticket.generation)
             .and_then(|(_, ports)| ports.get(frame))
             .ok_or(SendFault::NotStaged)?;
+        // What retracts leaves by the bridge: the tap is gone.
+        if matches!(ticket.round, Round::Retraction(_)) {
+            return it.fault.map_or(Ok(()), Err);
+        }
         let taps = self.scene.truth.guests[guest].taps[host];
         let taps = taps
             .filter(|taps| taps.port(frame) == *port)
