@@ -153,8 +153,8 @@ fn order(dice: &mut Dice) -> Order {
         5 => Order::Shutdown,
         6 => Order::Kill,
         7 => Order::Save,
-        8..=10 => Order::Suspend,
-        11 | 12 => Order::Resume,
+        8..=11 => Order::Suspend,
+        12 => Order::Resume,
         _ => Order::Mention(dice.pick(&[
             Lifecycle::Crashed,
             Lifecycle::PmSuspended,
@@ -190,11 +190,11 @@ impl Step {
         match dice.below(100) {
             0..=23 => Self::Migrate {
                 guest,
-                // Half of all go well.
-                course: if dice.below(2) == 0 {
-                    Course::Precopy
-                } else {
-                    dice.pick(&Course::ALL)
+                // A third of all go well, and some guests arrive to stand.
+                course: match dice.below(6) {
+                    0 | 1 => Course::Precopy,
+                    2 => Course::ArrivesPaused,
+                    _ => dice.pick(&Course::ALL),
                 },
                 tempo: dice.roll(),
             },
@@ -243,7 +243,7 @@ impl Step {
                 host,
                 settings: dice.index(super::SETTINGS.len()),
             },
-            75 | 76 => Self::Sighted {
+            78 => Self::Sighted {
                 host,
                 guest,
                 standing: dice.pick(&[Standing::Held, Standing::Contested, Standing::Gone]),
@@ -252,7 +252,7 @@ impl Step {
                 host,
                 aside: aside(dice),
             },
-            70..=74 => Self::Rumour {
+            70..=77 => Self::Rumour {
                 host,
                 guest,
                 word: dice.pick(&RUMOURS),
