@@ -1,8 +1,10 @@
 mod arrivals;
 mod departures;
 mod guarantees;
+pub(super) mod histories;
 mod leftovers;
 mod links;
+mod lists;
 mod pacing;
 mod resync;
 mod retractions;
