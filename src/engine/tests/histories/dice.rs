@@ -1,5 +1,5 @@
-//! Chance that can be had again: a generator that is its seed (SplitMix64 of Steele, Lea and
-//! Flood).
+//! Chance that can be had again: a generator that is its seed (`SplitMix64` of Steele,
+//! Lea and Flood).
 
 /// A stream of numbers. The same seed gives the same stream.
 #[derive(Clone, Debug)]

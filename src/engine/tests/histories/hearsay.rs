@@ -16,6 +16,7 @@ pub(super) enum Place {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each was heard or was not")]
 pub(super) struct Heard {
     pub(super) place: Place,
     /// It began to arrive, and was not said to run or to be gone since.

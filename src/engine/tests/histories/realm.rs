@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::courses::{Fact, Script, Word};
 use super::faults::Plant;
-use super::host::{Connection, Host};
+use super::host::Host;
 use super::laws::{Broken, Judges, Sight};
 use super::network::Network;
 use super::orders::Order;
 use super::steps::{Aside, Step};
 use super::truth::{Migration, Truth};
 use super::{GUESTS, HOSTS};
-use crate::engine::{Event, GuestFacts, Plan, Queue, RunState, Sighting};
+use crate::engine::{Event, GuestFacts, Plan, RunState, Sighting};
 use crate::model::{AddressSource, GuestId, Instant};
 
 /// What is to happen at a time.
@@ -108,7 +108,7 @@ impl Realm {
                     destination: 1 - source,
                 });
                 self.play(guest, script);
-                self.see(Sight::Departs { guest });
+                self.see(&Sight::Departs { guest });
             }
             Step::Order {
                 guest,
@@ -286,133 +286,6 @@ impl Realm {
         }
     }
 
-    fn fact(&mut self, guest: usize, fact: Fact) {
-        match fact {
-            Fact::Is(host, state) => self.stands(host, guest, state),
-            Fact::Says(host, word) => {
-                self.words += 1;
-                self.says(host, guest, word);
-            }
-            Fact::Speaks(host) => {
-                for nic in 0..super::nics(guest) {
-                    self.scene.network.hears(host, guest, nic);
-                }
-            }
-            Fact::Deaf(host, down) => self.lose(host, down),
-            Fact::Over => self.scene.truth.guests[guest].busy = false,
-        }
-    }
-
-    /// The guest stands like this on the host from here on. Its taps come and go with its QEMU.
-    fn stands(&mut self, host: usize, guest: usize, state: RunState) {
-        let before = std::mem::replace(&mut self.scene.truth.guests[guest].at[host], state);
-        if before == RunState::Off && state != RunState::Off {
-            self.scene.truth.plug(host, guest);
-            self.tell_links(host, guest);
-        }
-        if before != RunState::Off && state == RunState::Off {
-            let gone = self.scene.truth.links(host, guest);
-            self.scene.truth.guests[guest].taps[host] = None;
-            self.scene.network.forgets(host, guest);
-            for mut link in gone {
-                (link.up, link.carrier, link.port) = (false, false, None);
-                link.master = None;
-                self.input(host, Event::Link(link));
-                link.present = false;
-                self.input(host, Event::Link(link));
-            }
-        }
-        self.see(Sight::Stands { host, guest });
-    }
-
-    fn change_taps(&mut self, guest: usize, time: Duration, unplug: bool) {
-        let Some((host, _)) = self.scene.truth.home(guest) else {
-            return;
-        };
-        if let Some(taps) = &mut self.scene.truth.guests[guest].taps[host] {
-            if unplug {
-                taps.plugged = false;
-            } else {
-                taps.open = false;
-            }
-            self.scene.network.forgets(host, guest);
-            self.tell_links(host, guest);
-            let item = if unplug { Item::Plug } else { Item::Open };
-            self.plan_in(time, item(host, guest));
-        }
-    }
-
-    fn tell_links(&mut self, host: usize, guest: usize) {
-        for link in self.scene.truth.links(host, guest) {
-            self.input(host, Event::Link(link));
-        }
-    }
-
-    pub(super) fn crash(&mut self, host: usize, down: Duration) {
-        if self.scene.hosts[host].life.is_some() {
-            self.scene.hosts[host].crash();
-            self.see(Sight::Crashed { host });
-            self.plan_in(down, Item::Begin(host));
-        }
-    }
-
-    /// An agent begins: it reads the links, and connects to libvirt.
-    fn begin(&mut self, host: usize) {
-        self.scene.hosts[host].begin();
-        self.input(host, Event::Clock { offset: 1_000 });
-        for guest in 0..GUESTS {
-            self.tell_links(host, guest);
-        }
-        let session = self.scene.hosts[host].session;
-        self.plan_in(LIST, Item::Connect(host, session));
-    }
-
-    pub(super) fn lose(&mut self, host: usize, down: Duration) {
-        if self.scene.hosts[host].connection != Connection::None {
-            self.scene.hosts[host].disconnect();
-            self.input(host, Event::LibvirtLost);
-            let session = self.scene.hosts[host].session;
-            self.plan_in(down, Item::Connect(host, session));
-        }
-    }
-
-    fn connect(&mut self, host: usize) {
-        self.scene.hosts[host].connection = Connection::Listing(Vec::new());
-        let session = self.scene.hosts[host].session;
-        self.plan_in(LIST, Item::Read(host, session));
-    }
-
-    fn overflow(&mut self, host: usize) {
-        if self.scene.hosts[host].connection == Connection::Stands {
-            let (queue, count) = (Queue::Libvirt, 1);
-            self.input(host, Event::Dropped { queue, count });
-            let session = self.scene.hosts[host].session;
-            self.scene.hosts[host].connection = Connection::Listing(Vec::new());
-            self.plan_in(LIST, Item::Read(host, session));
-        }
-    }
-
-    /// The list comes, and after it what was heard meanwhile.
-    fn list(&mut self, host: usize, guests: Vec<GuestFacts>) {
-        let before = std::mem::replace(&mut self.scene.hosts[host].connection, Connection::Stands);
-        let Connection::Listing(held) = before else {
-            return;
-        };
-        if !self.scene.hosts[host].engine.snapshot().libvirt.connected {
-            self.input(host, Event::LibvirtConnected);
-        }
-        self.input(host, Event::Listed { guests });
-        for guest in 0..GUESTS {
-            let peace = !self.scene.truth.guests[guest].busy;
-            let heard = &mut self.scene.hosts[host].heard[guest];
-            heard.well = peace && heard.in_flight == 0;
-        }
-        for (guest, word) in held {
-            self.scene.hosts[host].heard[guest].well = false;
-            self.told(host, guest, word);
-        }
-    }
-
     /// No more trouble from here on, and what was slow or shut is not any more.
     pub(super) fn calm(&mut self) {
         for host in 0..HOSTS {
@@ -429,5 +302,7 @@ impl Realm {
     }
 }
 
+mod agents;
 mod answers;
+mod facts;
 mod inputs;

@@ -1,5 +1,7 @@
 //! A history as the daemon would have recorded it: one file for each life of each engine.
 
+use std::fmt::Write;
+
 use crate::engine::{Action, Event, Policy};
 use crate::model::Instant;
 
@@ -38,7 +40,8 @@ impl Recording {
 
     fn line(&mut self, at: Instant, kind: &str, value: &str) {
         if let Some(life) = self.lives.last_mut() {
-            *life += &format!("{{\"at_ns\":{},\"{kind}\":{value}}}\n", at.as_nanos());
+            let at = at.as_nanos();
+            writeln!(life, "{{\"at_ns\":{at},\"{kind}\":{value}}}").unwrap();
         }
     }
 }

@@ -10,6 +10,7 @@ use super::faults::{self, Plant};
 use super::laws::{Broken, Judges, Sight};
 use super::orders::Order;
 use super::realm::Realm;
+use super::record::Recording;
 use super::steps::Step;
 use super::{GUESTS, HOSTS};
 
@@ -142,7 +143,7 @@ impl Failure {
         let realm = again(&self.steps, self.plant, judges, true);
         let mut files = Vec::new();
         for (host, it) in realm.scene.hosts.iter().enumerate() {
-            let lives = it.recording.iter().flat_map(|recording| recording.files());
+            let lives = it.recording.iter().flat_map(Recording::files);
             for (life, text) in lives.enumerate() {
                 files.push((format!("host-{host}-life-{life}.jsonl"), text.clone()));
             }
@@ -188,12 +189,12 @@ impl Realm {
             self.pass(ACT);
         }
         self.pass(PEACE);
-        self.see(Sight::Quiet);
-        let newcomer = usize::from(self.words % 2 == 0);
+        self.see(&Sight::Quiet);
+        let newcomer = usize::from(self.words.is_multiple_of(2));
         self.crash(newcomer, SHORT);
         self.lose(1 - newcomer, SHORT);
         self.pass(ACT);
-        self.see(Sight::Resynced);
+        self.see(&Sight::Resynced);
         for guest in 0..GUESTS {
             self.take(Step::Order {
                 guest,
@@ -202,11 +203,11 @@ impl Realm {
             });
         }
         self.pass(ACT);
-        self.see(Sight::Woken);
+        self.see(&Sight::Woken);
         for host in 0..HOSTS {
             self.lose(host, SHORT);
         }
         self.pass(ACT);
-        self.see(Sight::Rested);
+        self.see(&Sight::Rested);
     }
 }

@@ -101,11 +101,11 @@ impl Truth {
 }
 
 impl Taps {
-    pub(super) fn port(&self, nic: usize) -> Ifindex {
+    pub(super) fn port(self, nic: usize) -> Ifindex {
         Ifindex::new(self.first + u32::try_from(nic).unwrap()).unwrap()
     }
 
-    fn links(&self, guest: usize) -> Vec<LinkState> {
+    fn links(self, guest: usize) -> Vec<LinkState> {
         let port = match (self.plugged, self.open) {
             (false, _) => None,
             (true, false) => Some(PortState::Listening),

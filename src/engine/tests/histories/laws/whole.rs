@@ -11,7 +11,7 @@ const ROUNDS: usize = 5;
 struct Debt {
     /// Frames that left, or whose loss was counted.
     settled: [[bool; ROUNDS]; NICS],
-    /// It was resolved anew, and this NIC's frame has left since: rounds that were on their way to
+    /// It was resolved anew, and this NIC's frame was handed out since: rounds that were on their way to
     /// the old place go with the next one.
     restaged: bool,
     since: [bool; NICS],
@@ -64,7 +64,8 @@ impl WholeSchedule {
         };
         for nic in 0..nics(guest) {
             let whole = debt.settled[nic].iter().all(|&settled| settled);
-            if !whole && !(debt.restaged && debt.since[nic]) {
+            let moved = debt.restaged && debt.since[nic];
+            if !whole && !moved {
                 let rounds = debt.settled[nic];
                 return Err(format!(
                     "host {host} owes guest {guest} NIC {nic} rounds without a reason: {rounds:?}"
@@ -112,13 +113,12 @@ impl Law for WholeSchedule {
                 host,
                 guest,
                 ticket,
-                outcome,
                 ..
             } => {
                 if let Some(debt) = &mut self.debts[host][guest] {
                     let nic = usize::from(ticket.frame);
                     let announces = !matches!(ticket.round, Round::Retraction(_));
-                    debt.since[nic] |= announces && outcome.is_ok();
+                    debt.since[nic] |= announces;
                     if let Round::Scheduled(round) = ticket.round {
                         debt.settled[nic][usize::from(round) - 1] = true;
                     }

@@ -91,7 +91,7 @@ impl Realm {
             return;
         }
         coverage::event(&event);
-        self.see(Sight::Before {
+        self.see(&Sight::Before {
             host,
             event: Some(&event),
         });
@@ -111,14 +111,14 @@ impl Realm {
             it.engine.handle_event(now, event.clone());
         }
         self.act(host);
-        self.see(Sight::After {
+        self.see(&Sight::After {
             host,
             event: Some(&event),
         });
     }
 
     pub(super) fn timeout(&mut self, host: usize) {
-        self.see(Sight::Before { host, event: None });
+        self.see(&Sight::Before { host, event: None });
         let now = self.scene.now;
         let it = &mut self.scene.hosts[host];
         if let Some(recording) = &mut it.recording {
@@ -132,7 +132,7 @@ impl Realm {
         it.engine.handle_timeout(now);
         put_back(&mut it.engine, aside);
         self.act(host);
-        self.see(Sight::After { host, event: None });
+        self.see(&Sight::After { host, event: None });
     }
 
     fn hear(&mut self, host: usize, event: &Event) {
@@ -175,7 +175,7 @@ impl Realm {
         if let Some(recording) = &mut it.recording {
             recording.action(now, &action);
         }
-        self.see(Sight::Acted {
+        self.see(&Sight::Acted {
             host,
             action: &action,
         });
@@ -209,7 +209,7 @@ impl Realm {
         // What retracts has the host's own address.
         let teaches = outcome.is_ok() && !matches!(ticket.round, Round::Retraction(_));
         let moved = teaches && self.scene.network.hears(host, guest, nic);
-        self.see(Sight::Fired {
+        self.see(&Sight::Fired {
             host,
             guest,
             ticket: &ticket,
@@ -254,7 +254,7 @@ impl Realm {
         it.fault.map_or(Ok(()), Err)
     }
 
-    pub(in crate::engine::tests::histories) fn see(&mut self, sight: Sight<'_>) {
-        self.judges.see(&self.scene, &sight);
+    pub(in crate::engine::tests::histories) fn see(&mut self, sight: &Sight<'_>) {
+        self.judges.see(&self.scene, sight);
     }
 }
