@@ -170,10 +170,10 @@ fn a_guest_that_floods_costs_little_and_is_counted() {
             let mut lost = 0;
             runtime.block_on(async {
                 while let Ok(event) = tokio::time::timeout(2 * SOON, addresses.next()).await {
-                    match event {
-                        Event::Dropped { count, .. } => lost += count,
-                        other => panic!("nothing of it is believed: {other:?}"),
-                    }
+                    let Event::Dropped { count, .. } = event else {
+                        panic!("nothing of it is believed: {event:?}");
+                    };
+                    lost += count;
                 }
             });
             assert!(lost > 10_000, "{lost} frames that nobody read");
