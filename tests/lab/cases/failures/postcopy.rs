@@ -44,6 +44,7 @@ fn the_destinations_qemu_dies_in_postcopy_and_the_source_stays_silent() {
 /// for that page, and who would take up the migration waits for the monitor. So it breaks only once
 /// the guest, which does nothing but answer, has what it needs for that.
 #[test]
+#[ignore = "takes a machine at its native pace: in tests/run --full"]
 fn a_postcopy_that_breaks_and_is_taken_up_again_is_one_migration() {
     let guest = Guest::silent(1);
     let lab = stage("postcopy-recovery", &guest);

@@ -53,11 +53,13 @@ fn the_destinations_agent_dies_in_precopy() {
 }
 
 #[test]
+#[ignore = "one of many kills: in tests/run --full"]
 fn the_sources_agent_dies_while_the_guest_stands() {
     after_stop("agent-a-stopped", "a");
 }
 
 #[test]
+#[ignore = "one of many kills: in tests/run --full"]
 fn the_destinations_agent_dies_while_the_guest_stands() {
     after_stop("agent-b-stopped", "b");
 }
@@ -123,6 +125,7 @@ fn an_arrival_that_no_agent_saw_is_announced_once() {
 }
 
 #[test]
+#[ignore = "one of many kills: in tests/run --full"]
 fn agents_that_die_beside_a_guest_that_has_arrived_say_nothing_more() {
     let guest = Guest::silent(1);
     let lab = stage("agents-after", &guest);

@@ -57,6 +57,7 @@ fn the_destinations_libvirtd_dies_in_precopy() {
 
 /// The next libvirtd finds the guest stopped and has it run again.
 #[test]
+#[ignore = "one of many kills: in tests/run --full"]
 fn the_sources_libvirtd_dies_while_the_guest_stands() {
     let guest = Guest::silent(1);
     let lab = stage("libvirtd-a-stopped", &guest);
@@ -76,6 +77,7 @@ fn the_sources_libvirtd_dies_while_the_guest_stands() {
 
 /// The rounds need no libvirtd.
 #[test]
+#[ignore = "one of many kills: in tests/run --full"]
 fn the_destinations_libvirtd_dies_between_two_rounds() {
     let guest = Guest::silent(1);
     let lab = stage("libvirtd-b-rounds", &guest);
@@ -92,6 +94,7 @@ fn the_destinations_libvirtd_dies_between_two_rounds() {
 /// Nobody ends the guest that stands at the source: the next libvirtd cannot know that it runs
 /// elsewhere. It is left to the operator, and stays without a word.
 #[test]
+#[ignore = "one of many kills: in tests/run --full"]
 fn the_sources_libvirtd_dies_once_the_guest_has_arrived() {
     let guest = Guest::silent(1);
     let lab = stage("libvirtd-a-rounds", &guest);
@@ -114,6 +117,7 @@ fn the_sources_libvirtd_dies_once_the_guest_has_arrived() {
 }
 
 #[test]
+#[ignore = "one of many kills: in tests/run --full"]
 fn libvirtds_that_die_beside_a_guest_that_has_arrived_cause_no_word() {
     let guest = Guest::silent(1);
     let lab = stage("libvirtd-after", &guest);
