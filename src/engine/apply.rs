@@ -110,7 +110,6 @@ impl Engine {
             && guest.departure.is_none()
         {
             guest.arrival = guest.found.take();
-            guest.arrived_whole = false;
         }
     }
 

@@ -89,6 +89,14 @@ fn a_postcopy_whose_end_was_missed_is_ended_by_a_list() {
 }
 
 #[test]
+fn an_arrival_that_was_found_and_is_said_to_be_whole_by_its_first_word_is_ended() {
+    let mut world = found(STRAY, RunState::PausedMigration);
+    world.says(STRAY, Lifecycle::ResumedMigrated);
+    world.wait(2_000);
+    assert_eq!(outcomes(&world), [(Side::Destination, Outcome::Completed)]);
+}
+
+#[test]
 fn a_destination_that_is_found_in_postcopy_and_takes_it_up_again_does_not_depart() {
     let mut world = found(1, RunState::RunningPostcopy);
     world.migration(1, MigrationStatus::Setup);

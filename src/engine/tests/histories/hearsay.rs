@@ -105,8 +105,11 @@ impl Heard {
     }
 
     /// libvirt has no such guest: whatever arrived does not any more.
-    pub(super) const fn unknown(&mut self) {
+    pub(super) fn unknown(&mut self) {
         (self.arriving, self.whole) = (false, false);
+        if self.place == Place::Stands {
+            self.place = Place::Gone;
+        }
     }
 
     fn runs(&mut self) {
