@@ -171,6 +171,22 @@ fn a_guest_that_was_thought_to_stand_rolls_back_when_it_was_stopped_to_leave() {
 }
 
 #[test]
+fn what_waits_for_its_port_when_an_arrival_begins_does_not_make_that_early() {
+    let mut world = found(1, RunState::Running);
+    world.event(Event::Link(link(port(1, 0), true)));
+    world.fault = Some(SendFault::NotForwarding);
+    world.event(Event::Announce { guest: guest(1) });
+    world.says(1, Lifecycle::StartedMigrated);
+    world.fault = None;
+    let mut unplugged = link(port(1, 0), true);
+    unplugged.master = None;
+    world.event(Event::Link(unplugged));
+    world.event(Event::Link(link(port(1, 0), true)));
+    world.wait(100);
+    assert!(world.sent.is_empty());
+}
+
+#[test]
 fn a_schedule_whose_guest_cannot_be_read_is_cut_and_counted() {
     let mut world = World::new(Policy::default());
     world.slow = true;
