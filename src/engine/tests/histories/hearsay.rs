@@ -74,6 +74,7 @@ impl Heard {
                 self.partial = false;
                 // Once it left, the end of the copy ends the departure.
                 self.departing &= !self.left;
+                self.departing_paused &= !self.left;
             }
             Word::Qemu(M::Setup) if !self.arriving && !self.partial => match self.place {
                 Place::Runs => self.departing = true,
