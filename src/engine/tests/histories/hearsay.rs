@@ -29,7 +29,7 @@ pub(super) struct Heard {
     departing: bool,
     /// It stood when its departure began.
     departing_paused: bool,
-    /// It runs, and a part of it has yet to come.
+    /// A part of it may have yet to come.
     partial: bool,
     /// Every word since the last list that showed it in peace came once, in its order and time.
     pub(super) well: bool,
@@ -95,7 +95,7 @@ impl Heard {
     }
 
     pub(super) fn listed(&mut self, state: RunState) {
-        self.partial = state == RunState::RunningPostcopy;
+        self.partial = !matches!(state, RunState::Running | RunState::Paused);
         match state {
             RunState::Running | RunState::RunningPostcopy => self.runs(),
             RunState::Off => self.gone(),
