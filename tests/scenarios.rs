@@ -52,6 +52,8 @@ impl Told {
             Action::Describe { .. }
             | Action::Stage { .. }
             | Action::Unstage { .. }
+            | Action::Watch { .. }
+            | Action::Unwatch { .. }
             | Action::Reached { .. }
             | Action::Refused { .. }
             | Action::Count(..)

@@ -18,6 +18,7 @@ mod driver;
 mod facts;
 mod honour;
 mod hot_path;
+mod kept;
 mod lock;
 mod logging;
 mod narrate;

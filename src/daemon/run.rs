@@ -21,6 +21,7 @@ use super::driver::{Driver, Order, Parts};
 use super::facts::facts;
 use super::honour::{Honour, HonourSettings};
 use super::hot_path::HotPath;
+use super::kept::kept;
 use super::lock::Lock;
 use super::logging;
 use super::notify::Notifier;
@@ -265,31 +266,6 @@ impl Agent {
         self.notifier.ready();
         Ok(())
     }
-}
-
-/// The settings that differ from those at the start and need another start.
-fn kept(started: &Config, config: &Config) -> Vec<&'static str> {
-    let same = [
-        ("libvirt.uri", started.libvirt.uri == config.libvirt.uri),
-        (
-            "libvirt.access",
-            started.libvirt.access == config.libvirt.access,
-        ),
-        (
-            "control.socket",
-            started.control_socket == config.control_socket,
-        ),
-        (
-            "state.directory",
-            started.state_directory == config.state_directory,
-        ),
-        (
-            "metrics.listen",
-            started.metrics.listen == config.metrics.listen,
-        ),
-    ];
-    let changed = same.into_iter().filter(|(_, same)| !same);
-    changed.map(|(key, _)| key).collect()
 }
 
 struct Signals {

@@ -79,10 +79,6 @@ impl Metrics {
     pub fn new(version: &str) -> Result<Self, RegisterMetricsError> {
         let families = Families::default();
         let of = |definition| families.histogram(definition);
-        let endings = Side::ALL.iter().flat_map(|&side| {
-            let modes = Mode::ALL.iter().map(move |&mode| (side, mode));
-            modes.flat_map(|(side, mode)| Outcome::ALL.iter().map(move |&end| (side, mode, end)))
-        });
         let metrics = Self {
             event_to_wire: families.histograms(
                 &catalog::EVENT_TO_WIRE,
@@ -104,7 +100,7 @@ impl Metrics {
             refusals: families.counter(&catalog::REFUSALS)?,
             migrations: families.counters(
                 &catalog::MIGRATIONS,
-                endings.map(|key| (key, [key.0.label(), key.1.label(), key.2.label()])),
+                endings().map(|key| (key, [key.0.label(), key.1.label(), key.2.label()])),
             )?,
             schedules_cut: families.counter(&catalog::SCHEDULES_CUT)?,
             staged_late: families.counter(&catalog::STAGED_LATE)?,
@@ -266,6 +262,14 @@ impl Metrics {
             .iter()
             .map(|(&queue, counter)| (queue, counter.get()))
     }
+}
+
+/// Every way in which a migration can end.
+fn endings() -> impl Iterator<Item = Ending> {
+    Side::ALL.iter().flat_map(|&side| {
+        let modes = Mode::ALL.iter().map(move |&mode| (side, mode));
+        modes.flat_map(|(side, mode)| Outcome::ALL.iter().map(move |&end| (side, mode, end)))
+    })
 }
 
 /// Every place where a guest can stand, with its word in JSON.
