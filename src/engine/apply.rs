@@ -88,6 +88,8 @@ impl Engine {
     }
 
     fn begin_arrival(&mut self, id: GuestId, now: Instant) {
+        // Whatever was under way was about a guest that was here.
+        self.cut(id);
         self.close_departure(id, Outcome::Completed);
         self.close_arrival(id, Outcome::Unknown);
         let Some(guest) = self.guests.get_mut(&id) else {
@@ -110,7 +112,6 @@ impl Engine {
             && guest.departure.is_none()
         {
             guest.arrival = guest.found.take();
-            guest.arrived_whole = false;
         }
     }
 

@@ -78,8 +78,10 @@ impl Engine {
             Err(DescribeFault::Gone) => {
                 if let Some(guest) = self.guests.get_mut(&id) {
                     guest.asked = None;
-                    guest.single = None;
                     guest.gone = Some(now + LAST_WORD);
+                    if guest.single.take().is_some() {
+                        self.count(Count::SchedulesCut, 1);
+                    }
                 }
             }
             Err(DescribeFault::Malformed) => {

@@ -89,6 +89,14 @@ fn a_postcopy_whose_end_was_missed_is_ended_by_a_list() {
 }
 
 #[test]
+fn an_arrival_that_was_found_and_is_said_to_be_whole_by_its_first_word_is_ended() {
+    let mut world = found(STRAY, RunState::PausedMigration);
+    world.says(STRAY, Lifecycle::ResumedMigrated);
+    world.wait(2_000);
+    assert_eq!(outcomes(&world), [(Side::Destination, Outcome::Completed)]);
+}
+
+#[test]
 fn a_destination_that_is_found_in_postcopy_and_takes_it_up_again_does_not_depart() {
     let mut world = found(1, RunState::RunningPostcopy);
     world.migration(1, MigrationStatus::Setup);
@@ -160,6 +168,22 @@ fn a_guest_that_was_thought_to_stand_rolls_back_when_it_was_stopped_to_leave() {
     world.migration(1, MigrationStatus::Failed);
     world.resume(1);
     assert_eq!(world.sent[0].ticket.cause, Cause::Rollback);
+}
+
+#[test]
+fn what_waits_for_its_port_when_an_arrival_begins_does_not_make_that_early() {
+    let mut world = found(1, RunState::Running);
+    world.event(Event::Link(link(port(1, 0), true)));
+    world.fault = Some(SendFault::NotForwarding);
+    world.event(Event::Announce { guest: guest(1) });
+    world.says(1, Lifecycle::StartedMigrated);
+    world.fault = None;
+    let mut unplugged = link(port(1, 0), true);
+    unplugged.master = None;
+    world.event(Event::Link(unplugged));
+    world.event(Event::Link(link(port(1, 0), true)));
+    world.wait(100);
+    assert!(world.sent.is_empty());
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) struct Heard {
     departing: bool,
     /// It stood when its departure began.
     departing_paused: bool,
-    /// It runs, and a part of it has yet to come.
+    /// A part of it may have yet to come.
     partial: bool,
     /// Every word since the last list that showed it in peace came once, in its order and time.
     pub(super) well: bool,
@@ -74,6 +74,7 @@ impl Heard {
                 self.partial = false;
                 // Once it left, the end of the copy ends the departure.
                 self.departing &= !self.left;
+                self.departing_paused &= !self.left;
             }
             Word::Qemu(M::Setup) if !self.arriving && !self.partial => match self.place {
                 Place::Runs => self.departing = true,
@@ -94,7 +95,7 @@ impl Heard {
     }
 
     pub(super) fn listed(&mut self, state: RunState) {
-        self.partial = state == RunState::RunningPostcopy;
+        self.partial = !matches!(state, RunState::Running | RunState::Paused);
         match state {
             RunState::Running | RunState::RunningPostcopy => self.runs(),
             RunState::Off => self.gone(),
@@ -105,8 +106,11 @@ impl Heard {
     }
 
     /// libvirt has no such guest: whatever arrived does not any more.
-    pub(super) const fn unknown(&mut self) {
+    pub(super) fn unknown(&mut self) {
         (self.arriving, self.whole) = (false, false);
+        if self.place == Place::Stands {
+            self.place = Place::Gone;
+        }
     }
 
     fn runs(&mut self) {

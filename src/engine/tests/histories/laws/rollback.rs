@@ -1,6 +1,6 @@
 use super::{Law, Scene, Sight, run_word};
 use crate::engine::tests::histories::{guest, nics, number};
-use crate::engine::{Action, Cause, Round};
+use crate::engine::{Action, Round};
 
 /// Invariant 4: a guest that runs here again after it was stopped in a departure is announced in
 /// the same instant, where its frames stand ready, or its frames are first in line.
@@ -41,7 +41,7 @@ impl Law for RollbackAtOnce {
             } => {
                 if let Some((at, index, frames)) = &mut self.expected
                     && (*at, *index) == (host, number(ticket.guest))
-                    && (ticket.cause, ticket.round) == (Cause::Rollback, Round::Scheduled(1))
+                    && ticket.round == Round::Scheduled(1)
                 {
                     *frames += 1;
                 }

@@ -1,6 +1,6 @@
 use super::{Law, Scene, Sight};
-use crate::engine::Round;
 use crate::engine::tests::histories::GUESTS;
+use crate::engine::{Round, RunState};
 
 /// Invariant 1: after the destination's first frame none leaves the source, until the guest runs
 /// there again. Of the truth, where the source was told well.
@@ -9,6 +9,14 @@ pub(super) struct SilentSource {
     /// The destination of the latest migration has spoken.
     spoke: [bool; GUESTS],
     met: u64,
+}
+
+/// It is gone from there, or was stopped to leave.
+fn left(scene: &Scene, host: usize, guest: usize) -> bool {
+    !matches!(
+        scene.truth.guests[guest].at[host],
+        RunState::Running | RunState::RunningPostcopy | RunState::Paused
+    )
 }
 
 impl Law for SilentSource {
@@ -22,7 +30,7 @@ impl Law for SilentSource {
             Sight::Stands { host, guest } => {
                 let migration = scene.truth.guests[guest].migration;
                 let source = migration.map(|migration| migration.source);
-                self.spoke[guest] &= source != Some(host) || !scene.truth.runs(host, guest);
+                self.spoke[guest] &= source != Some(host) || left(scene, host, guest);
             }
             Sight::Fired {
                 host,
@@ -35,7 +43,7 @@ impl Law for SilentSource {
                     return Ok(());
                 };
                 // One that was told of a rollback too late may speak after it.
-                let left = !scene.truth.runs(migration.source, guest);
+                let left = left(scene, migration.source, guest);
                 if host == migration.destination && !self.spoke[guest] {
                     self.spoke[guest] = left;
                     self.met += u64::from(left);

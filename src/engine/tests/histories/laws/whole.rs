@@ -1,7 +1,8 @@
 use super::{Law, Scene, Sight, run_word, subject};
+use crate::engine::guest::Guest;
 use crate::engine::tests::histories::{GUESTS, HOSTS, NICS, nics, number};
 use crate::engine::{Action, Count, Queue, Round, Rounds};
-use crate::model::{Outcome, Side};
+use crate::model::{GuestId, Outcome, Side};
 
 /// As many as the settings have, and no setting changes it.
 const ROUNDS: usize = 5;
@@ -27,8 +28,13 @@ pub(super) struct WholeSchedule {
     met: u64,
 }
 
+fn is_idle(scene: &Scene, host: usize, guest: GuestId) -> bool {
+    let known = scene.hosts[host].engine.guests.get(&guest);
+    known.is_none_or(Guest::is_idle)
+}
+
 impl WholeSchedule {
-    fn acted(&mut self, host: usize, action: &Action) {
+    fn acted(&mut self, scene: &Scene, host: usize, action: &Action) {
         match *action {
             // Each is a count, or told beside one.
             Action::Count(Count::SchedulesCut | Count::Drops(Queue::Pacing), _) => {
@@ -48,7 +54,8 @@ impl WholeSchedule {
                     debt.settled[usize::from(nic)] = [true; ROUNDS];
                 }
             }
-            Action::Describe { guest, .. } => {
+            // Otherwise it is about something later.
+            Action::Describe { guest, .. } if !is_idle(scene, host, guest) => {
                 if let Some(debt) = &mut self.debts[host][number(guest)] {
                     debt.restaged = true;
                     debt.since = [false; NICS];
@@ -108,7 +115,7 @@ impl Law for WholeSchedule {
                     self.met += 1;
                 }
             }
-            Sight::Acted { host, action } => self.acted(host, action),
+            Sight::Acted { host, action } => self.acted(scene, host, action),
             Sight::Fired {
                 host,
                 guest,
