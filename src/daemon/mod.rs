@@ -14,6 +14,7 @@
 
 mod arguments;
 mod driver;
+mod hooks;
 mod hot_path;
 mod lock;
 mod logging;

@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 
 use super::arguments::Arguments;
 use super::driver::{Driver, Order, Parts};
+use super::hooks::{HINTS, Hooks};
 use super::hot_path::HotPath;
 use super::lock::Lock;
 use super::logging;
@@ -28,14 +29,15 @@ use super::pauses::Pauses;
 use super::record::Recorder;
 use super::run_error::{RunError, chain};
 use crate::config::{self, Config, ConfigFile, LoadConfigError, Loaded, Sources};
-use crate::control::{self, Brakes, ControlSocket, Facts, View};
+use crate::control::{self, Brakes, Facts, View};
 use crate::emit::{Brake, EmitSettings, Emitter, Ledger};
-use crate::engine::{Engine, Snapshot};
+use crate::engine::{Engine, Event, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::observe::links::Links;
 use crate::sys::clock;
+use crate::sys::named_socket::NamedSocket;
 use crate::sys::timer::Timer;
 
 /// Orders that wait for the driver: a reload and a stop. A third has to wait for room.
@@ -113,7 +115,9 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
     metrics.configure(config.dry_run, config.metrics.guest_labels);
     let http = listen(config.metrics.listen).await?;
-    let control = ControlSocket::bind(&config.control_socket).await?;
+    let control = NamedSocket::bind(&config.control_socket, control::dbus::CALLERS).await?;
+    let (hint_sender, hints) = mpsc::channel(HINTS);
+    let hooks = Hooks::listen(&config.hook_socket, Arc::clone(&metrics), hint_sender).await;
     let (snapshot_sender, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (facts_sender, facts) = watch::channel(Arc::new(facts(&config, warnings)));
     let (request_sender, requests) = mpsc::channel(control::REQUESTS);
@@ -137,6 +141,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         recorder,
         snapshots: snapshot_sender,
         brakes: levers.shown.clone(),
+        hints,
         requests,
         orders: order_queue,
         notifier,
@@ -162,6 +167,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         listen = %config.metrics.listen, dry_run = config.dry_run, "macmoved runs");
     tokio::select! {
         never = control::http::serve(http, view.clone()) => match never {},
+        never = hooks.serve() => match never {},
         never = control::dbus::serve(control, view, request_sender, levers.orders) => match never {},
         never = pauses.serve() => match never {},
         ended = agent.attend(&mut signals, arguments) => ended,
@@ -266,6 +272,7 @@ fn kept(started: &Config, config: &Config) -> Vec<&'static str> {
             "control.socket",
             started.control_socket == config.control_socket,
         ),
+        ("hook.socket", started.hook_socket == config.hook_socket),
         (
             "state.directory",
             started.state_directory == config.state_directory,
@@ -305,6 +312,7 @@ struct Seed {
     recorder: Option<Recorder>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     brakes: watch::Sender<Brakes>,
+    hints: mpsc::Receiver<Event>,
     requests: mpsc::Receiver<control::Request>,
     orders: mpsc::Receiver<Order>,
     notifier: Notifier,
@@ -368,6 +376,7 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         metrics: seed.metrics,
         snapshots: seed.snapshots,
         brakes: seed.brakes,
+        hints: seed.hints,
         requests: seed.requests,
         orders: seed.orders,
         notifier: seed.notifier,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Queue, Record};
-use crate::model::{FrameKind, GuestId, Instant, Mode, Outcome, Phase, Refusal, SendFault, Side};
+use crate::model::{
+    FrameKind, GuestId, HintOutcome, Instant, Mode, Outcome, Phase, Refusal, SendFault, Side,
+};
 
 /// One instruction. The shell carries it out and answers where the variant says so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -181,6 +183,8 @@ pub enum Count {
     EntriesUndone,
     /// Times that the ledger of lasting changes could not be kept.
     LedgerFaults,
+    /// Guests that a hook foretold, by what became of that.
+    Hints(HintOutcome),
 }
 
 /// A histogram to add to.

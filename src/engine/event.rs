@@ -29,6 +29,13 @@ pub enum Event {
         /// The guests; one that is not among them does not exist here.
         guests: Vec<GuestFacts>,
     },
+    /// libvirt's hook script says that a guest is about to arrive. It is believed for staging only.
+    Foretold {
+        /// The guest.
+        guest: GuestId,
+        /// Its XML with the names of its taps, of `start begin`; none of `migrate begin`.
+        description: Option<GuestDescription>,
+    },
     /// libvirt's lifecycle event of a guest.
     Lifecycle {
         /// The guest.
@@ -311,6 +318,8 @@ pub enum Queue {
     Record,
     /// Orders to the ledger of lasting changes.
     Ledger,
+    /// What libvirt's hook script says, and guests that it alone spoke of.
+    Hook,
 }
 
 impl Queue {
@@ -325,6 +334,7 @@ impl Queue {
         Self::Guests,
         Self::Record,
         Self::Ledger,
+        Self::Hook,
     ];
 
     /// The word used in labels.
@@ -340,6 +350,7 @@ impl Queue {
             Self::Guests => "guests",
             Self::Record => "record",
             Self::Ledger => "ledger",
+            Self::Hook => "hook",
         }
     }
 }

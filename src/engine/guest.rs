@@ -41,8 +41,14 @@ pub(crate) struct Guest {
     pub(crate) question: Instant,
     /// When libvirt is asked again after it did not answer.
     pub(crate) ask_again: Option<Instant>,
+    /// Only a hook spoke of it so far; when that is forgotten.
+    pub(crate) foretold: Option<Instant>,
+    /// What is staged, or under way, is what a hook said; libvirt was asked about it by this number.
+    pub(crate) confirming: Option<u64>,
     pub(crate) plan: Plan,
     pub(crate) staging: Option<Staging>,
+    /// When that stood ready.
+    pub(crate) staged_at: Instant,
     /// The early frames were called for at this time, by this cause.
     pub(crate) early: Option<Instant>,
     /// The early frames were handed out.
@@ -83,8 +89,11 @@ impl Guest {
             asked: None,
             question: Instant::ZERO,
             ask_again: None,
+            foretold: None,
+            confirming: None,
             plan: Plan::default(),
             staging: None,
+            staged_at: Instant::ZERO,
             early: None,
             early_sent: false,
             schedule: None,
@@ -129,7 +138,10 @@ impl Guest {
 
     /// Whether nothing of this guest is left to do or to tell.
     pub(crate) fn is_over(&self) -> bool {
-        self.state == State::Absent && self.arrival.is_none() && self.departure.is_none()
+        self.state == State::Absent
+            && self.arrival.is_none()
+            && self.departure.is_none()
+            && self.foretold.is_none()
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -147,7 +159,12 @@ impl Guest {
             .filter(|_| self.staging.is_some())
             .and_then(|schedule| Some(schedule.start + rounds.offset(schedule.next)?));
         let retry = self.retries.iter().map(|retry| retry.at).min();
-        let others = [self.closing, self.ask_again, self.blocked_until];
+        let others = [
+            self.closing,
+            self.ask_again,
+            self.blocked_until,
+            self.foretold,
+        ];
         others.into_iter().chain([round, retry]).flatten().min()
     }
 

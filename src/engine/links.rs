@@ -151,7 +151,7 @@ impl Engine {
             }
         }
         guest.forget_parked();
-        self.ask(id, now);
+        self.resolve(now, id);
     }
 
     fn unblock(&mut self, id: GuestId, link: &LinkState) {

@@ -1,6 +1,7 @@
 mod arrivals;
 mod departures;
 mod guarantees;
+mod hints;
 mod leftovers;
 mod links;
 mod pacing;

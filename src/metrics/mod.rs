@@ -17,7 +17,9 @@ use prometheus::{Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 pub use catalog::{CATALOG, Definition, Kind};
 
 use crate::engine::{Action, Cause, Count, GuestPhase, Measure, Queue, Snapshot};
-use crate::model::{FrameKind, Mode, Outcome, SendFault, Side};
+use crate::model::{
+    FrameKind, HintOutcome, HookFault, HookOperation, Mode, Outcome, SendFault, Side,
+};
 use family::Families;
 use phases::Phases;
 
@@ -45,6 +47,9 @@ pub struct Metrics {
     stale_answers: IntCounter,
     entries_undone: IntCounter,
     ledger_errors: IntCounter,
+    hook_calls: BTreeMap<HookOperation, IntCounter>,
+    hook_errors: BTreeMap<HookFault, IntCounter>,
+    hook_hints: BTreeMap<HintOutcome, IntCounter>,
     libvirt_connected: IntGauge,
     libvirt_resynced: IntGauge,
     guests: BTreeMap<GuestPhase, IntGauge>,
@@ -112,6 +117,18 @@ impl Metrics {
             stale_answers: families.counter(&catalog::STALE_ANSWERS)?,
             entries_undone: families.counter(&catalog::ENTRIES_UNDONE)?,
             ledger_errors: families.counter(&catalog::LEDGER_ERRORS)?,
+            hook_calls: families.counters(
+                &catalog::HOOK_CALLS,
+                HookOperation::ALL.iter().map(|&o| (o, [o.label()])),
+            )?,
+            hook_errors: families.counters(
+                &catalog::HOOK_ERRORS,
+                HookFault::ALL.iter().map(|&f| (f, [f.label()])),
+            )?,
+            hook_hints: families.counters(
+                &catalog::HOOK_HINTS,
+                HintOutcome::ALL.iter().map(|&o| (o, [o.label()])),
+            )?,
             libvirt_connected: families.gauge(&catalog::LIBVIRT_CONNECTED)?,
             libvirt_resynced: families.gauge(&catalog::LIBVIRT_RESYNCED)?,
             guests: families.gauges(&catalog::GUESTS, GUEST_PHASES.map(|(p, word)| (p, [word])))?,
@@ -169,6 +186,17 @@ impl Metrics {
         }
     }
 
+    /// Counts what came in by the hook socket.
+    pub fn hook(&self, told: Result<HookOperation, HookFault>) {
+        let counter = match told {
+            Ok(operation) => self.hook_calls.get(&operation),
+            Err(fault) => self.hook_errors.get(&fault),
+        };
+        if let Some(counter) = counter {
+            counter.inc();
+        }
+    }
+
     fn count(&self, count: Count, by: u64) {
         let counter = match count {
             Count::Frames(kind) => self.frames.get(&kind),
@@ -187,6 +215,7 @@ impl Metrics {
             Count::Stale => Some(&self.stale_answers),
             Count::EntriesUndone => Some(&self.entries_undone),
             Count::LedgerFaults => Some(&self.ledger_errors),
+            Count::Hints(outcome) => self.hook_hints.get(&outcome),
         };
         if let Some(counter) = counter {
             counter.inc_by(by);

@@ -22,6 +22,7 @@ fn every_count() -> Vec<Count> {
         Count::EntriesUndone,
         Count::LedgerFaults,
     ];
+    counts.extend(HintOutcome::ALL.iter().map(|&o| Count::Hints(o)));
     counts.extend(FrameKind::ALL.iter().map(|&kind| Count::Frames(kind)));
     counts.extend(SendFault::ALL.iter().map(|&fault| Count::Faults(fault)));
     counts.extend(Queue::ALL.iter().map(|&queue| Count::Drops(queue)));

@@ -7,6 +7,7 @@
 pub mod bpf;
 pub mod clock;
 pub mod event_loop;
+pub mod named_socket;
 pub mod netlink;
 pub mod packet;
 pub mod timer;
