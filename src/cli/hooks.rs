@@ -86,7 +86,7 @@ fn install(file: &Path, root: &Path) -> Result<(), Failure> {
         .mode(0o755)
         .create(directory);
     made.map_err(failed(directory))?;
-    // Whole or not at all: libvirt may run it at any time. It runs nothing with a dot in front.
+    // Whole or not at all: libvirt may run whatever is executable here at any time.
     let partial = directory.join(".50-macmoved.partial");
     write(&partial).map_err(failed(&partial))?;
     fs::rename(&partial, file).map_err(failed(file))?;
@@ -109,10 +109,9 @@ fn write(file: &Path) -> io::Result<()> {
         .write(true)
         .create(true)
         .truncate(true)
-        .mode(0o755)
+        .mode(0o600)
         .open(file)?;
     script.write_all(SCRIPT.as_bytes())?;
-    // Whatever the umask took away.
     script.set_permissions(Permissions::from_mode(0o755))
 }
 

@@ -119,7 +119,7 @@ fn a_hook_alone_makes_no_frame_leave_and_is_forgotten() {
     world.migration(1, MigrationStatus::Setup);
     world.migration(1, MigrationStatus::Completed);
     world.event(Event::Announce { guest: guest(1) });
-    world.wait(59_999);
+    world.wait(58_699);
     assert_eq!(world.hints(HintOutcome::Unconfirmed), 0);
     world.wait(1);
     assert_eq!(world.hints(HintOutcome::Unconfirmed), 1);
@@ -322,5 +322,5 @@ fn a_list_of_libvirt_ranks_above_a_hook() {
     );
     world.resume(1);
     world.arrive(2);
-    assert_eq!((world.rounds(1).len(), world.rounds(2).len()), (1, 2));
+    assert_eq!((world.rounds(1).len(), world.rounds(2).len()), (4, 2));
 }

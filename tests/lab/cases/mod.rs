@@ -3,6 +3,7 @@
 mod announce;
 mod arrivals;
 mod evacuation;
+mod hooks;
 mod restart;
 mod silence;
 
