@@ -16,7 +16,7 @@ use crate::sys::named_socket::NamedSocket;
 
 /// Hints that wait for the driver: two for each guest that may be foretold. When full one is dropped
 /// and counted; libvirt's own word of the guest comes all the same.
-pub(super) const HINTS: usize = 128;
+const HINTS: usize = 128;
 
 /// Hears hooks. Without its socket nothing but them is missing.
 #[derive(Debug)]
@@ -27,22 +27,23 @@ pub(super) struct Hooks {
 }
 
 impl Hooks {
-    /// Listens on `path`. Where that fails the log says so, and guests are staged when libvirt
-    /// speaks of them.
+    /// Listens on `path`, and gives what the driver takes hints from. Where there is no socket to be
+    /// had the log says so, and guests are staged when libvirt speaks of them.
     pub(super) async fn listen(
         path: &Path,
         metrics: Arc<Metrics>,
-        hints: mpsc::Sender<Event>,
-    ) -> Self {
+    ) -> (Self, mpsc::Receiver<Event>) {
+        let (hints, queue) = mpsc::channel(HINTS);
         let socket = NamedSocket::bind(path, hook::BACKLOG).await;
         let socket = socket.map_err(|error| {
             tracing::error!("libvirt's hooks are not heard: {}", chain(&error));
         });
-        Self {
+        let hooks = Self {
             socket: socket.ok(),
             metrics,
             hints,
-        }
+        };
+        (hooks, queue)
     }
 
     /// Passes on what is heard.

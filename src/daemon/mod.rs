@@ -16,6 +16,7 @@ mod arguments;
 mod driver;
 mod hooks;
 mod hot_path;
+mod kept;
 mod lock;
 mod logging;
 mod narrate;

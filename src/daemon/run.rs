@@ -18,8 +18,9 @@ use tracing::{error, info, warn};
 
 use super::arguments::Arguments;
 use super::driver::{Driver, Order, Parts};
-use super::hooks::{HINTS, Hooks};
+use super::hooks::Hooks;
 use super::hot_path::HotPath;
+use super::kept::kept;
 use super::lock::Lock;
 use super::logging;
 use super::notify::Notifier;
@@ -116,8 +117,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     metrics.configure(config.dry_run, config.metrics.guest_labels);
     let http = listen(config.metrics.listen).await?;
     let control = NamedSocket::bind(&config.control_socket, control::dbus::CALLERS).await?;
-    let (hint_sender, hints) = mpsc::channel(HINTS);
-    let hooks = Hooks::listen(&config.hook_socket, Arc::clone(&metrics), hint_sender).await;
+    let (hooks, hints) = Hooks::listen(&config.hook_socket, Arc::clone(&metrics)).await;
     let (snapshot_sender, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (facts_sender, facts) = watch::channel(Arc::new(facts(&config, warnings)));
     let (request_sender, requests) = mpsc::channel(control::REQUESTS);
@@ -258,32 +258,6 @@ impl Agent {
         self.notifier.ready();
         Ok(())
     }
-}
-
-/// The settings that differ from those at the start and need another start.
-fn kept(started: &Config, config: &Config) -> Vec<&'static str> {
-    let same = [
-        ("libvirt.uri", started.libvirt.uri == config.libvirt.uri),
-        (
-            "libvirt.access",
-            started.libvirt.access == config.libvirt.access,
-        ),
-        (
-            "control.socket",
-            started.control_socket == config.control_socket,
-        ),
-        ("hook.socket", started.hook_socket == config.hook_socket),
-        (
-            "state.directory",
-            started.state_directory == config.state_directory,
-        ),
-        (
-            "metrics.listen",
-            started.metrics.listen == config.metrics.listen,
-        ),
-    ];
-    let changed = same.into_iter().filter(|(_, same)| !same);
-    changed.map(|(key, _)| key).collect()
 }
 
 struct Signals {

@@ -186,6 +186,7 @@ fn a_restart_of_libvirtd_never_ends_a_guest() {
     signal(&lab, "a", "CONT");
     lab.run("agent", &["a", "kill"]);
     restart();
-    lab.host("a", &["umount", "/usr/bin"]);
+    // As if the agent had been uninstalled.
+    lab.host("a", &["umount", "--lazy", "/usr/bin"]);
     restart();
 }
