@@ -140,6 +140,12 @@ fn every_declared_metric_is_touched() {
     for measure in every_measure() {
         metrics.apply(&Action::Measure(measure, duration));
     }
+    for &operation in HookOperation::ALL {
+        metrics.hook(Ok(operation));
+    }
+    for &fault in HookFault::ALL {
+        metrics.hook(Err(fault));
+    }
     metrics.observe(&snapshot());
     metrics.configure(true, true);
     metrics.observe_brakes(true, true);

@@ -110,7 +110,12 @@ impl Agent {
         while self.sum(series) != expected && Instant::now() < end {
             thread::sleep(Duration::from_millis(20));
         }
-        assert_eq!(self.sum(series), expected, "{series}");
+        let metrics = self.get("/metrics");
+        let hooks: Vec<_> = metrics
+            .lines()
+            .filter(|line| line.starts_with("macmove_hook_") && !line.ends_with(" 0"))
+            .collect();
+        assert_eq!(self.sum(series), expected, "{series}: {hooks:#?}");
     }
 
     fn resident_kib(&self) -> u64 {
