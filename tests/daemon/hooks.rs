@@ -27,6 +27,24 @@ const FLOOD: (usize, usize) = (100_000, 2_000);
 const SLOWER: u32 = 100;
 
 impl Place {
+    /// Starts the daemon and waits until it has read every guest. Its words to the service manager
+    /// are taken by somebody all the time, for it waits for whoever does not listen.
+    fn begin(&self) -> Agent {
+        let listener = self.notify.try_clone().unwrap();
+        thread::spawn(move || while listener.recv(&mut [0; 4096]).is_ok() {});
+        let agent = self.start();
+        let end = Instant::now() + PATIENCE;
+        let resynced = || {
+            let answer = self.ask(&["status", "--json"]).stdout;
+            let status: Option<serde_json::Value> = serde_json::from_slice(&answer).ok();
+            status.is_some_and(|status| status["libvirt"]["resynced"] == true)
+        };
+        while !resynced() {
+            assert!(Instant::now() < end, "the daemon does not begin");
+        }
+        agent
+    }
+
     /// The script, with another program in place of the installed one.
     fn script(&self, program: &str) -> PathBuf {
         // Whoever runs it has to reach it.
@@ -133,8 +151,7 @@ impl Agent {
 #[test]
 fn every_operation_is_counted_and_a_foretold_guest_is_staged() {
     let place = Place::new();
-    let agent = place.start();
-    place.told("STATUS=connected to libvirt");
+    let agent = place.begin();
     for operation in [
         "migrate",
         "prepare",
@@ -176,8 +193,7 @@ fn every_operation_is_counted_and_a_foretold_guest_is_staged() {
 fn the_hook_is_content_whatever_the_daemon_does() {
     let place = Place::new();
     place.call("start", &xml(1));
-    let agent = place.start();
-    place.told("READY=1");
+    let agent = place.begin();
     let mode = fs::symlink_metadata(place.path("hook.sock"))
         .unwrap()
         .permissions()
@@ -198,8 +214,7 @@ fn the_hook_is_content_whatever_the_daemon_does() {
     drop(agent);
     assert!(place.path("hook.sock").exists(), "a dead one's socket");
     place.call("start", &xml(1));
-    let successor = place.start();
-    place.told("READY=1");
+    let successor = place.begin();
     place.call("start", &xml(1));
     successor.counts("macmove_hook_calls_total{operation=\"start\"}", 1);
     fs::remove_file(place.path("hook.sock")).unwrap();
@@ -209,8 +224,7 @@ fn the_hook_is_content_whatever_the_daemon_does() {
 #[test]
 fn what_is_too_long_is_left_out_and_what_is_no_guest_is_counted() {
     let place = Place::new();
-    let agent = place.start();
-    place.told("READY=1");
+    let agent = place.begin();
     place.call("start", &vec![b'x'; 10 << 20]);
     agent.counts("macmove_hook_errors_total{reason=\"without_xml\"}", 1);
     place.call("start", b"<domain");
@@ -231,8 +245,7 @@ fn what_is_too_long_is_left_out_and_what_is_no_guest_is_counted() {
 #[test]
 fn a_caller_that_is_not_root_is_counted_and_not_heard() {
     let place = Place::new();
-    let agent = place.start();
-    place.told("READY=1");
+    let agent = place.begin();
     // The binary may be where only root can reach it.
     let copy = place.path("macmovectl");
     fs::copy(MACMOVECTL, &copy).unwrap();
@@ -307,8 +320,7 @@ fn the_hook_is_content_where_no_disk_has_room() {
 #[test]
 fn a_flood_of_calls_is_counted_and_grows_nothing() {
     let place = Place::new();
-    let agent = place.start();
-    place.told("STATUS=connected to libvirt");
+    let agent = place.begin();
     let calls = if env::var_os("LAB_FULL").is_some() {
         FLOOD.0
     } else {
@@ -368,8 +380,7 @@ fn the_hook_takes_a_few_times_what_bin_true_takes() {
             "{daemon}: {hook:?}, /bin/true {floor:?}"
         );
     };
-    let agent = place.start();
-    place.told("READY=1");
+    let agent = place.begin();
     compare("alive");
     agent.signal("STOP");
     compare("stopped");
