@@ -21,8 +21,16 @@ mod leftovers;
 mod leftovers_vlans;
 #[path = "netns/links.rs"]
 mod links;
+#[path = "netns/ports.rs"]
+mod ports;
+#[path = "netns/retractions.rs"]
+mod retractions;
 #[path = "netns/seats.rs"]
 mod seats;
+#[path = "netns/unarp.rs"]
+mod unarp;
+#[path = "netns/unarp_vlans.rs"]
+mod unarp_vlans;
 #[path = "netns/uplinks.rs"]
 mod uplinks;
 #[path = "netns/vlans.rs"]

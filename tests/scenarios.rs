@@ -1,14 +1,23 @@
 //! Recordings of the daemon, replayed: the same inputs have to give the same actions.
 //!
-//! `macmoved --record FILE` writes one; `tests/scenarios/NAME/recording.jsonl` is such a file and
-//! `about.txt` beside it tells what happened. After a change of the engine that is meant,
-//! `MACMOVED_BLESS=1 cargo test --test scenarios` keeps the inputs and writes the actions anew: read
-//! the difference before you commit it.
+//! `tests/scenarios/NAME/` has three files:
+//!
+//! - `recording.jsonl`, as `macmoved --record FILE` writes it. With `LAB_RECORD=1` each agent of the
+//!   lab records; a case leaves `recording-a.jsonl` and `recording-b.jsonl` with its evidence, in
+//!   `target/lab/evidence/`: `sudo LAB_RECORD=1 tests/lab/cargo test --test lab -- post_copy`.
+//! - `about.txt`, what happened.
+//! - `expected.toml`, the migrations as the history tells them, oldest first, and how many frames
+//!   were sent for which cause.
+//!
+//! After a change of the engine that is meant, `MACMOVED_BLESS=1 cargo test --test scenarios` keeps
+//! the inputs and writes the actions anew: read the difference before you commit it. What is
+//! expected stays as it is.
 
 #![expect(clippy::unwrap_used, reason = "a replay that cannot run must fail")]
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use macmoved::engine::{Action, Engine, Event, Policy};
 use macmoved::model::Instant;
@@ -36,8 +45,51 @@ enum Entry {
     Timeout,
 }
 
-/// Replays one recording; returns how many actions were compared.
-fn replay(path: &Path) -> usize {
+/// What a recording comes to.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    /// Ended migrations, oldest first, such as `source precopy rolled_back`.
+    migrations: Vec<String>,
+    /// Frames sent, by cause.
+    #[serde(default)]
+    frames: BTreeMap<String, usize>,
+}
+
+impl Told {
+    fn take(&mut self, action: &Action) {
+        match action {
+            Action::Finished(record) => self.migrations.push(format!(
+                "{} {} {}",
+                record.side, record.mode, record.outcome
+            )),
+            Action::Send(ticket) => {
+                *self
+                    .frames
+                    .entry(ticket.cause.label().to_owned())
+                    .or_default() += 1;
+            }
+            Action::Describe { .. }
+            | Action::Stage { .. }
+            | Action::Unstage { .. }
+            | Action::Watch { .. }
+            | Action::Unwatch { .. }
+            | Action::Reached { .. }
+            | Action::Refused { .. }
+            | Action::Count(..)
+            | Action::Measure(..) => {}
+        }
+    }
+}
+
+/// Every scenario's directory.
+fn scenarios() -> Vec<PathBuf> {
+    let entries = fs::read_dir("tests/scenarios").unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Replays one recording; returns what its actions come to.
+fn replay(path: &Path) -> Told {
     let text = fs::read_to_string(path).unwrap();
     let mut lines = text.lines();
     let header: Header = serde_json::from_str(lines.next().unwrap()).unwrap();
@@ -46,7 +98,7 @@ fn replay(path: &Path) -> usize {
         ("macmoved-recording", 1)
     );
     let mut engine = Engine::new(header.policy);
-    let mut compared = 0;
+    let mut told = Told::default();
     for (number, line) in (2..).zip(lines) {
         let line: Line = serde_json::from_str(line)
             .unwrap_or_else(|error| panic!("{}:{number}: {error}", path.display()));
@@ -54,13 +106,13 @@ fn replay(path: &Path) -> usize {
             Entry::Event(event) => engine.handle_event(line.at_ns, *event),
             Entry::Timeout => engine.handle_timeout(line.at_ns),
             Entry::Action(action) => {
-                compared += 1;
                 assert_eq!(
                     engine.poll_action().as_ref(),
                     Some(action.as_ref()),
                     "{}:{number}",
                     path.display()
                 );
+                told.take(&action);
             }
         }
     }
@@ -70,7 +122,7 @@ fn replay(path: &Path) -> usize {
         "{}: more than was recorded",
         path.display()
     );
-    compared
+    told
 }
 
 /// Writes a recording anew with the actions that its inputs lead to.
@@ -101,24 +153,51 @@ fn bless(path: &Path) {
 }
 
 #[test]
-fn every_recording_replays_to_its_own_actions() {
-    let mut scenarios = 0;
-    for entry in fs::read_dir("tests/scenarios").unwrap() {
-        let directory = entry.unwrap().path();
+fn every_recording_replays_to_its_own_actions_and_comes_to_what_is_expected() {
+    let scenarios = scenarios();
+    assert!(scenarios.len() >= 10, "{} scenarios", scenarios.len());
+    for directory in scenarios {
+        let name = directory.display();
         assert!(
             directory.join("about.txt").is_file(),
-            "{}: no about.txt",
-            directory.display()
+            "{name}: no about.txt"
         );
         let recording = directory.join("recording.jsonl");
         if std::env::var_os("MACMOVED_BLESS").is_some() {
             bless(&recording);
         }
-        let compared = replay(&recording);
-        assert!(compared >= 5, "{}: {compared} actions", directory.display());
-        scenarios += 1;
+        let expected = fs::read_to_string(directory.join("expected.toml"));
+        let expected: Told = toml::from_str(&expected.unwrap())
+            .unwrap_or_else(|error| panic!("{name}: expected.toml: {error}"));
+        assert_ne!(expected, Told::default(), "{name}: nothing expected");
+        assert_eq!(replay(&recording), expected, "{name}");
     }
-    assert!(scenarios >= 3, "{scenarios} scenarios");
+}
+
+/// A directory is named for what it shows, and what it shows is in its last word.
+#[test]
+fn a_scenarios_name_keeps_its_promise() {
+    let promises = [
+        ("-arrival", "destination"),
+        ("-away", "destination"),
+        ("-departure", "source"),
+        ("-home", "source"),
+        ("-rollback", "source precopy rolled_back"),
+    ];
+    for directory in scenarios() {
+        let name = directory.file_name().unwrap().to_str().unwrap();
+        let promise = promises.iter().find(|(word, _)| name.ends_with(word));
+        let (_, promise) = promise.unwrap_or_else(|| panic!("{name} promises nothing"));
+        let told = replay(&directory.join("recording.jsonl"));
+        // An arrival whose begin was not seen leaves no record.
+        let Some(first) = told.migrations.first() else {
+            assert_eq!(name, "late-agent-arrival");
+            continue;
+        };
+        assert!(first.starts_with(promise), "{name}: {told:?}");
+        let postcopy = name.contains("postcopy");
+        assert_eq!(first.contains("postcopy"), postcopy, "{name}: {told:?}");
+    }
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn round(round: Round) -> String {
         Round::Early => "early".to_owned(),
         Round::Scheduled(number) => number.to_string(),
         Round::Single => "single".to_owned(),
+        Round::Retraction(ip) => format!("{ip} retracted"),
     }
 }
 

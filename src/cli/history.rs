@@ -6,7 +6,7 @@ use super::clock::Millis;
 use super::guests::steps;
 use super::text::cell;
 use crate::engine::{Measured, Record};
-use crate::model::{Mode, Outcome, Side, Timestamp};
+use crate::model::{Mode, Outcome, SendFault, Side, Timestamp};
 
 /// Migrations as they read at a moment, one paragraph each.
 pub(super) struct HistoryText<'a>(pub(super) &'a [Record], pub(super) Timestamp);
@@ -72,11 +72,23 @@ fn figures(f: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
             measured.rounds,
             match measured.lost_frames {
                 0 => "none lost".to_owned(),
-                lost => format!("{lost} LOST"),
+                lost => format!("{lost} LOST{}", Why(measured.latest_fault)),
             }
         )?;
     }
+    if measured.retractions > 0 {
+        writeln!(f, "  addresses retracted: {}", measured.retractions)?;
+    }
     Ok(())
+}
+
+/// Why frames were lost, in brackets; nothing where that is not known.
+struct Why(Option<SendFault>);
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |fault| write!(f, " ({fault})"))
+    }
 }
 
 #[cfg(test)]

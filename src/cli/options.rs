@@ -7,8 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::control::LONGEST_PAUSE;
-use crate::model::{MacAddr, VlanId};
-use crate::wire::HostIp;
+use crate::model::{HostIp, MacAddr, VlanId};
 
 /// Shows what macmoved does on this host, and what it would send
 #[derive(Debug, Parser)]

@@ -62,6 +62,7 @@ fn unstaged(interface: Interface) -> StagedNic {
     StagedNic {
         nic: interface.into(),
         frames: frames.into_iter().collect(),
+        retractions: Vec::new(),
         route: None,
         port: None,
         bridge: None,

@@ -101,16 +101,22 @@ fn details(f: &mut fmt::Formatter<'_>, index: usize, staged: &StagedNic) -> fmt:
         )?;
     }
     for frame in &staged.frames {
-        show(f, index, frame)?;
+        show(f, index, "", frame)?;
     }
-    Ok(())
+    let mut retractions = staged.retractions.iter();
+    retractions.try_for_each(|frame| show(f, index, " once it has left", frame))
 }
 
-fn show(f: &mut fmt::Formatter<'_>, index: usize, frame: &OutlinedFrame) -> fmt::Result {
+fn show(
+    f: &mut fmt::Formatter<'_>,
+    index: usize,
+    when: &str,
+    frame: &OutlinedFrame,
+) -> fmt::Result {
     let vlan = frame
         .vlan
         .map_or_else(String::new, |vlan| format!(" for VLAN {vlan}"));
-    write!(f, "\nnic {index}, {}{vlan}: ", frame.kind)?;
+    write!(f, "\nnic {index}, {}{vlan}{when}: ", frame.kind)?;
     match Frame::parse(&frame.octets) {
         Ok(parsed) => writeln!(f, "{parsed}")?,
         Err(error) => writeln!(f, "{error}")?,

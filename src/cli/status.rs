@@ -8,7 +8,7 @@ use comfy_table::Table;
 use super::brakes::BrakesText;
 use super::clock::{Age, Moment, coarse};
 use super::text::table;
-use crate::control::{GuestCounts, Status};
+use crate::control::{GuestCounts, Status, UnarpStatus};
 use crate::engine::LibvirtView;
 use crate::model::{Escaped, Timestamp};
 
@@ -35,6 +35,9 @@ impl fmt::Display for StatusText<'_> {
         if status.waiting_frames > 0 {
             let frames = status.waiting_frames;
             writeln!(f, "pacing:    {frames} frames wait for their turn")?;
+        }
+        if let Some(unarp) = &status.unarp {
+            honoured(f, unarp)?;
         }
         counts(f, status)
     }
@@ -95,6 +98,21 @@ fn guests(f: &mut fmt::Formatter<'_>, counts: &GuestCounts) -> fmt::Result {
     writeln!(f)
 }
 
+fn honoured(f: &mut fmt::Formatter<'_>, unarp: &UnarpStatus) -> fmt::Result {
+    let prefixes = unarp.prefixes.join(" ");
+    let does = if unarp.listening {
+        "honoured for"
+    } else {
+        "NOT HEARD; should be honoured for"
+    };
+    let entries = match unarp.honoured {
+        1 => "1 neighbour entry",
+        many => &format!("{many} neighbour entries"),
+    };
+    let prefixes = Escaped(&prefixes);
+    writeln!(f, "UNARP:     {does} {prefixes}; {entries} deleted")
+}
+
 fn counts(f: &mut fmt::Formatter<'_>, status: &Status) -> fmt::Result {
     let mut migrations = table(&["migrations", "side", "memory", "outcome"]);
     for it in status.migrations.iter().filter(|it| it.count > 0) {
@@ -109,6 +127,10 @@ fn counts(f: &mut fmt::Formatter<'_>, status: &Status) -> fmt::Result {
     for it in status.faults.iter().filter(|it| it.count > 0) {
         faults.add_row([it.count.to_string(), it.reason.to_string()]);
     }
+    let mut unarps = table(&["not honoured", "reason"]);
+    for it in status.unarp.iter().flat_map(|unarp| &unarp.refused) {
+        unarps.add_row([it.count.to_string(), it.reason.to_string()]);
+    }
     let mut drops = table(&["dropped", "in queue"]);
     for it in status.drops.iter().filter(|it| it.count > 0) {
         drops.add_row([it.count.to_string(), it.queue.label().to_owned()]);
@@ -116,7 +138,7 @@ fn counts(f: &mut fmt::Formatter<'_>, status: &Status) -> fmt::Result {
     if migrations.is_empty() {
         writeln!(f, "migrations: none yet")?;
     }
-    [migrations, faults, drops]
+    [migrations, faults, unarps, drops]
         .iter()
         .filter(|table| !table.is_empty())
         .try_for_each(|table| block(f, table))

@@ -6,15 +6,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Prefix;
 use super::error::Fault;
 use super::keys::{self, Rule};
 use super::settings::{GuestTable, HandoffTable, Settings};
-use super::validated::{
-    Access, AddressSource, Addresses, Config, GuestAddresses, Handoff, Libvirt, Metrics, Peer,
-    Unarp,
-};
-use crate::engine::{GuestRule, Pacing, Policy, Rounds};
+use super::validated::{Access, Config, Handoff, Libvirt, Metrics, Peer, Unarp};
+use crate::engine::{AddressPolicy, GuestRule, Pacing, Policy, Rounds};
+use crate::model::{AddressSource, HostIp, Prefix};
 
 /// Longest libvirt URI: four times the longest in libvirt's own documentation.
 const URI_OCTETS: usize = 512;
@@ -49,10 +46,6 @@ pub(super) fn check(settings: &Settings) -> Result<Config, Fault> {
         },
         move_budget: whole("announce.move_budget", settings.announce.move_budget)?,
         unarp: unarp(settings)?,
-        addresses: Addresses {
-            sources: address_sources(&settings.addresses.sources)?,
-            prefixes: parsed("addresses.prefixes", &settings.addresses.prefixes)?,
-        },
         network_uplinks: parsed("network.uplinks", &settings.network.uplinks)?,
         handoff: handoff(&settings.handoff)?,
         hook_socket: path("hook.socket", &settings.hook.socket)?,
@@ -63,7 +56,6 @@ pub(super) fn check(settings: &Settings) -> Result<Config, Fault> {
             guest_labels: settings.metrics.guest_labels,
         },
         dbus_enabled: settings.dbus.enabled,
-        guest_addresses: guest_addresses(&settings.guest)?,
     })
 }
 
@@ -101,6 +93,11 @@ fn policy(settings: &Settings) -> Result<Policy, Fault> {
             reserve: whole("pacing.reserve", pacing.reserve)?,
         },
         guests: guest_rules(&settings.guest)?,
+        retract: settings.unarp.enabled,
+        addresses: AddressPolicy {
+            sources: address_sources(&settings.addresses.sources)?,
+            prefixes: parsed("addresses.prefixes", &settings.addresses.prefixes)?,
+        },
     })
 }
 
@@ -174,8 +171,10 @@ fn address_sources(words: &[String]) -> Result<Vec<AddressSource>, Fault> {
     let path = "addresses.sources";
     let mut sources = Vec::new();
     for (index, word) in words.iter().enumerate() {
-        let known = AddressSource::WORDS.iter().find(|(known, _)| known == word);
-        let (_, source) = known.ok_or_else(|| Fault::at(&format!("{path}.{index}")))?;
+        let known = AddressSource::ALL
+            .iter()
+            .find(|known| known.label() == word);
+        let source = known.ok_or_else(|| Fault::at(&format!("{path}.{index}")))?;
         demand(!sources.contains(source), &format!("{path}.{index}"))?;
         sources.push(*source);
     }
@@ -195,20 +194,23 @@ fn guest_rules(guests: &[GuestTable]) -> Result<Vec<GuestRule>, Fault> {
         Ok(GuestRule {
             pattern: guest.pattern.clone(),
             announce: guest.announce,
+            addresses: guest_addresses(index, guest)?,
         })
     };
     guests.iter().enumerate().map(rule).collect()
 }
 
-fn guest_addresses(guests: &[GuestTable]) -> Result<Vec<GuestAddresses>, Fault> {
+/// The IPv4 addresses of one table; `pending` says of the others that they have no effect.
+fn guest_addresses(index: usize, guest: &GuestTable) -> Result<Vec<HostIp>, Fault> {
+    let path = format!("guest.{index}.addresses");
+    let addresses: Vec<IpAddr> = parsed(&path, &guest.addresses)?;
     let mut found = Vec::new();
-    for (index, guest) in guests.iter().enumerate() {
-        let addresses = parsed(&format!("guest.{index}.addresses"), &guest.addresses)?;
-        if !addresses.is_empty() {
-            found.push(GuestAddresses {
-                pattern: guest.pattern.clone(),
-                addresses,
-            });
+    for (index, address) in addresses.iter().enumerate() {
+        if let IpAddr::V4(address) = *address {
+            let ip = HostIp::try_from(address);
+            found.push(
+                ip.map_err(|error| Fault::but(&format!("{path}.{index}"), error.to_string()))?,
+            );
         }
     }
     Ok(found)

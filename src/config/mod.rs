@@ -15,21 +15,17 @@ mod document;
 mod error;
 mod keys;
 mod pending;
-mod prefix;
 mod settings;
 mod sources;
 mod validated;
 
 use figment::Figment;
 
+pub use crate::model::{ParsePrefixError, Prefix};
 pub use error::{LoadConfigError, Misfit, Place};
 pub use keys::{KEYS, Key, Rule};
-pub use prefix::{ParsePrefixError, Prefix};
 pub use sources::{ConfigFile, DEFAULT_FILE, Setting, Sources};
-pub use validated::{
-    Access, AddressSource, Addresses, Config, GuestAddresses, Handoff, Libvirt, Metrics, Peer,
-    Unarp,
-};
+pub use validated::{Access, Config, Handoff, Libvirt, Metrics, Peer, Unarp};
 
 use document::Document;
 use error::Blame;

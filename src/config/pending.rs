@@ -1,5 +1,7 @@
 //! Keys that are accepted and validated but have no effect in this version.
 
+use std::net::Ipv6Addr;
+
 use super::check;
 use super::error::Blame;
 use super::settings::Settings;
@@ -24,17 +26,6 @@ pub(super) fn set_without_effect(
             "announce.move_budget",
             config.move_budget == usual.move_budget,
         ),
-        ("unarp.enabled", config.unarp.enabled == usual.unarp.enabled),
-        ("unarp.honour", config.unarp.honour == usual.unarp.honour),
-        (
-            "unarp.honour_prefixes",
-            config.unarp.honour_prefixes.is_empty(),
-        ),
-        (
-            "addresses.sources",
-            config.addresses.sources == usual.addresses.sources,
-        ),
-        ("addresses.prefixes", config.addresses.prefixes.is_empty()),
         ("handoff.interface", now.interface == then.interface),
         ("handoff.group", now.group == then.group),
         ("handoff.port", now.port == then.port),
@@ -51,12 +42,26 @@ pub(super) fn set_without_effect(
         .iter()
         .filter(|(_, same)| !same)
         .map(|(path, _)| (*path).to_owned());
-    let addressed = settings
-        .guest
-        .iter()
-        .position(|guest| !guest.addresses.is_empty());
     changed
-        .chain(addressed.map(|index| format!("guest.{index}.addresses")))
+        .chain(waiting_sources(settings))
+        .chain(ipv6_addresses(settings))
         .map(|path| blame.remark(&path, "has no effect in this version"))
         .collect()
+}
+
+/// Sources that the operator asks for beyond the usual, and that nobody listens to yet.
+fn waiting_sources(settings: &Settings) -> impl Iterator<Item = String> {
+    let sources = settings.addresses.sources.iter().enumerate();
+    let waiting = sources.filter(|(_, word)| ["metadata", "agent"].contains(&word.as_str()));
+    waiting.map(|(index, _)| format!("addresses.sources.{index}"))
+}
+
+/// UNARP is IPv4's.
+fn ipv6_addresses(settings: &Settings) -> impl Iterator<Item = String> {
+    let guests = settings.guest.iter().enumerate();
+    guests.flat_map(|(guest, table)| {
+        let addresses = table.addresses.iter().enumerate();
+        let ipv6 = addresses.filter(|(_, text)| text.parse::<Ipv6Addr>().is_ok());
+        ipv6.map(move |(index, _)| format!("guest.{guest}.addresses.{index}"))
+    })
 }

@@ -5,25 +5,23 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Prefix;
 use crate::engine::Policy;
-use crate::model::LinkName;
+use crate::model::{LinkName, Prefix};
 
 /// All settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Observe and decide, send and change nothing.
     pub dry_run: bool,
-    /// What the engine decides by: `[announce]`, `[pacing]` and `[[guest]]`.
+    /// What the engine decides by: `[announce]`, `[pacing]`, `[unarp] enabled`, `[addresses]` and
+    /// `[[guest]]`.
     pub policy: Policy,
     /// How to reach libvirt.
     pub libvirt: Libvirt,
     /// Moves of one address in 180 s beyond which it counts as flapping.
     pub move_budget: u8,
-    /// What the source does when a guest has left.
+    /// What the source does when a guest has left, and about the UNARP of others.
     pub unarp: Unarp,
-    /// Where guests' IP addresses may be learnt.
-    pub addresses: Addresses,
     /// Uplinks by name; empty means that they are found.
     pub network_uplinks: Vec<LinkName>,
     /// The exchange between the two hosts of a migration.
@@ -38,8 +36,6 @@ pub struct Config {
     pub metrics: Metrics,
     /// Whether the agent is on the system bus.
     pub dbus_enabled: bool,
-    /// Addresses of guests that libvirt cannot tell, first match first.
-    pub guest_addresses: Vec<GuestAddresses>,
 }
 
 /// `[libvirt]`.
@@ -80,50 +76,6 @@ pub struct Unarp {
     pub honour: bool,
     /// Addresses for which that is done; IPv4 only.
     pub honour_prefixes: Vec<Prefix>,
-}
-
-/// `[addresses]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addresses {
-    /// Sources in use, none twice.
-    pub sources: Vec<AddressSource>,
-    /// Only addresses in these; empty means all.
-    pub prefixes: Vec<Prefix>,
-}
-
-/// Who may say which IP addresses a guest has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddressSource {
-    /// `<ip>` of the interface in the domain's XML.
-    Xml,
-    /// `[[guest]] addresses`.
-    Config,
-    /// libvirt's DHCP leases.
-    Lease,
-    /// The other host's agent.
-    Peer,
-    /// DHCP answers seen on the guest's port.
-    Dhcp,
-    /// ARP and neighbour discovery seen on the guest's port.
-    Snoop,
-    /// Metadata in the domain's XML.
-    Metadata,
-    /// The guest agent.
-    Agent,
-}
-
-impl AddressSource {
-    /// Every source with the word used in the file.
-    pub(super) const WORDS: [(&'static str, Self); 8] = [
-        ("xml", Self::Xml),
-        ("config", Self::Config),
-        ("lease", Self::Lease),
-        ("peer", Self::Peer),
-        ("dhcp", Self::Dhcp),
-        ("snoop", Self::Snoop),
-        ("metadata", Self::Metadata),
-        ("agent", Self::Agent),
-    ];
 }
 
 /// `[handoff]`.
@@ -169,13 +121,4 @@ pub struct Metrics {
     pub listen: SocketAddr,
     /// Whether guests' names and UUIDs appear in metrics.
     pub guest_labels: bool,
-}
-
-/// `[[guest]] addresses`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GuestAddresses {
-    /// A UUID, or a glob over the name with `*` and `?`.
-    pub pattern: String,
-    /// Its addresses.
-    pub addresses: Vec<IpAddr>,
 }

@@ -23,6 +23,7 @@ use crate::sys::named_socket::NamedSocket;
 
 /// Callers that may wait to be accepted; the kernel turns away one more.
 pub const CALLERS: u32 = 128;
+use crate::engine::{Action, Count, Queue};
 
 /// So many callers at a time; one more is turned away at once and told so in the log.
 const CONNECTIONS: usize = 16;
@@ -123,7 +124,8 @@ impl Agent {
 
     /// What would be announced of a guest, named or by its UUID, as JSON.
     async fn plan(&self, guest: String) -> Result<String, AgentFault> {
-        ask(&self.requests, |reply| Request::Plan { guest, reply }).await
+        self.ask(&self.requests, |reply| Request::Plan { guest, reply })
+            .await
     }
 
     /// Sends nothing for so many seconds, 30 days at most, or until resumed where that is 0, in
@@ -136,14 +138,16 @@ impl Agent {
                 LONGEST_PAUSE.as_secs()
             )));
         }
-        ask(&self.orders, |reply| BrakeOrder::Pause { length, reply }).await?;
+        self.ask(&self.orders, |reply| BrakeOrder::Pause { length, reply })
+            .await?;
         self.brakes()
     }
 
     /// Ends that, and safe mode. What a file pauses stays paused. The answer is [`BrakesStatus`] as
     /// JSON.
     async fn resume(&self) -> Result<String, AgentFault> {
-        ask(&self.orders, |reply| BrakeOrder::Resume { reply }).await?;
+        self.ask(&self.orders, |reply| BrakeOrder::Resume { reply })
+            .await?;
         self.brakes()
     }
 
@@ -159,32 +163,40 @@ impl Agent {
         let dry_run = self.view.facts().dry_run;
         json(&BrakesStatus::of(&self.view.brakes(), dry_run))
     }
+
+    /// Puts a question into its queue and waits for the answer.
+    async fn ask<Q, A, F>(
+        &self,
+        queue: &mpsc::Sender<Q>,
+        question: impl FnOnce(oneshot::Sender<Result<A, F>>) -> Q,
+    ) -> Result<A, AgentFault>
+    where
+        AgentFault: From<F>,
+    {
+        let (reply, answer) = oneshot::channel();
+        queue
+            .try_send(question(reply))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => {
+                    count_drop(&self.view);
+                    AgentFault::Busy("too many questions wait for the agent; ask again".to_owned())
+                }
+                mpsc::error::TrySendError::Closed(_) => stopping(),
+            })?;
+        match timeout(ANSWER, answer).await {
+            Ok(Ok(answer)) => Ok(answer?),
+            Ok(Err(_)) => Err(stopping()),
+            Err(_) => Err(AgentFault::NoAnswer(
+                "the agent did not answer in time".to_owned(),
+            )),
+        }
+    }
 }
 
-/// Puts a question into its queue and waits for the answer.
-async fn ask<Q, A, F>(
-    queue: &mpsc::Sender<Q>,
-    question: impl FnOnce(oneshot::Sender<Result<A, F>>) -> Q,
-) -> Result<A, AgentFault>
-where
-    AgentFault: From<F>,
-{
-    let (reply, answer) = oneshot::channel();
-    queue
-        .try_send(question(reply))
-        .map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                AgentFault::Busy("too many questions wait for the agent; ask again".to_owned())
-            }
-            mpsc::error::TrySendError::Closed(_) => stopping(),
-        })?;
-    match timeout(ANSWER, answer).await {
-        Ok(Ok(answer)) => Ok(answer?),
-        Ok(Err(_)) => Err(stopping()),
-        Err(_) => Err(AgentFault::NoAnswer(
-            "the agent did not answer in time".to_owned(),
-        )),
-    }
+/// Counts a question or a caller that found no room.
+fn count_drop(view: &View) {
+    let action = Action::Count(Count::Drops(Queue::Control), 1);
+    view.metrics.apply(&action);
 }
 
 fn stopping() -> AgentFault {
@@ -224,10 +236,13 @@ pub async fn serve(
                     drop(slot);
                 });
             }
-            (Ok(_), Err(_)) => tracing::warn!(
-                connections = CONNECTIONS,
-                "a caller was turned away: too many are there"
-            ),
+            (Ok(_), Err(_)) => {
+                count_drop(&agent.view);
+                tracing::warn!(
+                    connections = CONNECTIONS,
+                    "a caller was turned away: too many are there"
+                );
+            }
             (Err(error), _) => {
                 tracing::warn!(%error, "cannot accept a caller");
                 sleep(ACCEPT_PAUSE).await;

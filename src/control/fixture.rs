@@ -22,6 +22,7 @@ pub(super) fn holder(snapshot: Snapshot) -> Holder {
         since: Timestamp::from_nanos(7),
         dry_run: true,
         access: "full".to_owned(),
+        honours: Vec::new(),
         warnings: vec!["beware".to_owned()],
     };
     let (snapshot, snapshots) = watch::channel(Arc::new(snapshot));

@@ -28,7 +28,9 @@ pub use brakes::{
 };
 pub use dbus::AgentFault;
 pub use request::{REQUESTS, Request, RequestFault};
-pub use status::{DropCount, FaultCount, GuestCounts, MigrationCount, Status};
+pub use status::{
+    DropCount, FaultCount, GuestCounts, MigrationCount, Status, UnarpRefusalCount, UnarpStatus,
+};
 pub use view::{Facts, View};
 
 /// The interface on D-Bus; its number rises when a method changes its meaning.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BrakesStatus, View};
 use crate::engine::{GuestPhase, GuestView, LibvirtView, Queue};
-use crate::model::{Mode, Outcome, SendFault, Side, Timestamp};
+use crate::model::{Mode, Outcome, SendFault, Side, Timestamp, UnarpRefusal};
 
 /// The agent in a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct Status {
     pub faults: Vec<FaultCount>,
     /// Inputs lost, by queue; only those that occurred.
     pub drops: Vec<DropCount>,
+    /// What came of the UNARPs of others; none where they are not to be honoured.
+    pub unarp: Option<UnarpStatus>,
     /// What the operator should know of the settings.
     pub warnings: Vec<String>,
 }
@@ -83,6 +85,28 @@ pub struct DropCount {
     pub count: u64,
 }
 
+/// What came of the UNARPs of others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnarpStatus {
+    /// Whether they are heard.
+    pub listening: bool,
+    /// The prefixes in which they are honoured.
+    pub prefixes: Vec<String>,
+    /// Neighbour entries that were deleted since the start.
+    pub honoured: u64,
+    /// UNARPs that deleted nothing, by reason; only those that occurred.
+    pub refused: Vec<UnarpRefusalCount>,
+}
+
+/// UNARPs that deleted nothing for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnarpRefusalCount {
+    /// Why.
+    pub reason: UnarpRefusal,
+    /// How many.
+    pub count: u64,
+}
+
 impl Status {
     /// The status as `view` has it at this moment.
     #[must_use]
@@ -116,8 +140,25 @@ impl Status {
             migrations: migrations.filter(|ended| ended.count > 0).collect(),
             faults: faults.filter(|fault| fault.count > 0).collect(),
             drops: drops.filter(|dropped| dropped.count > 0).collect(),
+            unarp: UnarpStatus::of(view, &facts.honours),
             warnings: facts.warnings.clone(),
         }
+    }
+}
+
+impl UnarpStatus {
+    fn of(view: &View, prefixes: &[String]) -> Option<Self> {
+        if prefixes.is_empty() {
+            return None;
+        }
+        let refused = view.metrics.unarps_refused();
+        let refused = refused.map(|(reason, count)| UnarpRefusalCount { reason, count });
+        Some(Self {
+            listening: view.metrics.is_unarp_listening(),
+            prefixes: prefixes.to_vec(),
+            honoured: view.metrics.unarps_honoured(),
+            refused: refused.filter(|refused| refused.count > 0).collect(),
+        })
     }
 }
 

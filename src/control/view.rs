@@ -33,6 +33,8 @@ pub struct Facts {
     pub dry_run: bool,
     /// How much of libvirt it uses, in the configuration's word.
     pub access: String,
+    /// Prefixes in which the UNARPs of others are honoured; empty where they are not.
+    pub honours: Vec<String>,
     /// What the operator should know of the settings.
     pub warnings: Vec<String>,
 }

@@ -22,6 +22,7 @@ use crate::engine::{Action, Event, Policy, Queue, Snapshot};
 use crate::listen::libvirt::{Hear, Listener};
 use crate::metrics::Metrics;
 use crate::model::{Instant, LinkName};
+use crate::observe::addresses::{Addresses, Listens};
 use crate::observe::links::Links;
 use crate::sys::clock;
 use crate::sys::timer::Timer;
@@ -47,6 +48,8 @@ pub(super) enum Order {
         dry_run: bool,
         /// `[network] uplinks`.
         uplinks: Vec<LinkName>,
+        /// Whose word about addresses is listened to.
+        listens: Listens,
     },
     /// Finish first frames and end.
     Stop,
@@ -65,6 +68,8 @@ pub(super) struct Parts {
     pub(super) listener: Listener,
     /// What hears the kernel.
     pub(super) links: Links,
+    /// What hears the guests.
+    pub(super) addresses: Addresses,
     /// What counts.
     pub(super) metrics: Arc<Metrics>,
     /// Where pictures go.
@@ -137,6 +142,7 @@ impl Driver {
                 Some(request) = self.parts.requests.recv() => self.request(request),
                 Some(hint) = self.parts.hints.recv() => self.handle(hint),
                 event = self.parts.ledger.next() => self.handle(event),
+                event = self.parts.addresses.next() => self.handle(event),
                 Ok(()) = self.brakes.changed() => self.touch(),
                 () = tick(watchdog.as_mut()) => self.parts.notifier.watchdog(),
             }
@@ -226,6 +232,8 @@ impl Driver {
                 });
             }
             Action::Unstage { guest, stays } => self.parts.ledger.settle(guest, stays),
+            Action::Watch { guest, nics } => self.parts.addresses.watch(guest, nics),
+            Action::Unwatch { guest } => self.parts.addresses.unwatch(guest),
             Action::Send(_)
             | Action::Reached { .. }
             | Action::Refused { .. }
@@ -278,7 +286,9 @@ impl Driver {
                 policy,
                 dry_run,
                 uplinks,
+                listens,
             } => {
+                self.parts.addresses.set_listens(listens);
                 self.hot().emitter().set_dry_run(dry_run);
                 self.parts.ledger.set_dry_run(dry_run);
                 self.hot().emitter().set_uplinks(uplinks.clone());
@@ -296,9 +306,10 @@ impl Driver {
                 self.parts.listener.find(&guest, found);
                 let stager = self.parts.stager.clone();
                 let policy = self.hot().engine().policy().clone();
+                let hearsay = self.hot().engine().hearsay();
                 // As many at a time as the control socket has callers and libvirt's worker takes.
                 tokio::spawn(async move {
-                    let report = plan_report::report(answer, &policy, &stager).await;
+                    let report = plan_report::report(answer, &policy, &stager, &hearsay).await;
                     if reply.send(report).is_err() {
                         tracing::debug!("the caller left before its plan was ready");
                     }

@@ -53,7 +53,7 @@ impl HotPath {
     }
 
     /// Takes over what the kernel says of a link.
-    pub(super) fn link(&mut self, event: Event) {
+    pub fn link(&mut self, event: Event) {
         if let Event::Link(link) = &event {
             self.emitter.observe(link);
         }
@@ -72,7 +72,7 @@ impl HotPath {
     }
 
     /// Does what is due, if anything is.
-    pub(super) fn timeout(&mut self) {
+    pub fn timeout(&mut self) {
         let now = clock::now();
         if self.engine.poll_timeout().is_none_or(|at| at > now) {
             return;
@@ -100,12 +100,13 @@ impl HotPath {
     }
 
     /// What decides, to be looked at.
-    pub(super) const fn engine(&self) -> &Engine {
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
         &self.engine
     }
 
     /// What sends, to be set.
-    pub(super) const fn emitter(&mut self) -> &mut Emitter {
+    pub const fn emitter(&mut self) -> &mut Emitter {
         &mut self.emitter
     }
 

@@ -7,6 +7,7 @@
 //!    stager's answers -----+      |                         D-Bus: control.socket
 //!    requests <---- mpsc ---------+---- watch<Snapshot> --->
 //!                              Brake <------ Pauses ------- orders, the file `paused`
+//!                                 \--------- Honour <------ UNARPs of others
 //! ```
 //!
 //! Nothing that may block or take long runs on the driver's thread: libvirt's calls have a worker
@@ -14,6 +15,8 @@
 
 mod arguments;
 mod driver;
+mod facts;
+mod honour;
 mod hooks;
 mod hot_path;
 mod kept;
@@ -30,6 +33,7 @@ mod run;
 mod run_error;
 mod status_line;
 
+pub use honour::{Honour, HonourSettings, OpenHonourError};
 pub use hot_path::HotPath;
 pub use lock::LockError;
 pub use record::StartRecordError;

@@ -4,7 +4,7 @@ use tracing::field::debug;
 use tracing::{info, warn};
 
 use crate::engine::{Action, Count, Record};
-use crate::model::Outcome;
+use crate::model::{Outcome, SendFault};
 
 /// Logs what an operator wants to read later.
 pub(super) fn narrate(action: &Action) {
@@ -29,6 +29,9 @@ pub(super) fn narrate(action: &Action) {
         Action::Count(Count::SchedulesCut, _) => {
             info!("a schedule was cut short because its guest no longer runs here");
         }
+        Action::Count(Count::ContestedAddresses, _) => {
+            warn!("another station has an address of a guest, too; nothing is said of it");
+        }
         Action::Count(Count::Drops(queue), amount) => {
             warn!(queue = queue.label(), amount, "a full queue dropped inputs");
         }
@@ -48,6 +51,8 @@ pub(super) fn narrate(action: &Action) {
         | Action::Describe { .. }
         | Action::Stage { .. }
         | Action::Unstage { .. }
+        | Action::Watch { .. }
+        | Action::Unwatch { .. }
         | Action::Send(_)
         | Action::Measure(..) => {}
     }
@@ -72,7 +77,8 @@ fn finished(record: &Record) {
         info!(guest = %uuid, %side, %mode, %outcome, frames, early_frames, downtime,
             resume_to_wire, event_to_wire, "migration ended");
     } else {
+        let latest_fault = measured.latest_fault.map(SendFault::label);
         warn!(guest = %uuid, %side, %mode, %outcome, frames, early_frames, lost_frames,
-            "migration did not end well; see macmovectl history");
+            latest_fault, "migration did not end well; see macmovectl history");
     }
 }

@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 use std::{io, thread};
 
 use serde::Serialize;
@@ -56,10 +57,13 @@ enum Entry {
     Timeout,
 }
 
-/// Writes on a thread of its own, so that a slow disk holds up nothing.
+/// Writes on a thread of its own, so that a slow disk holds up nothing but the end: what was noted
+/// is written when this is gone.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    lines: SyncSender<Line>,
+    /// None at the end only.
+    lines: Option<SyncSender<Line>>,
+    writer: Option<JoinHandle<()>>,
     dropped: u64,
 }
 
@@ -78,11 +82,15 @@ impl Recorder {
         };
         write_line(&mut file, &header).map_err(fail)?;
         let (lines, queue) = sync_channel(LINES);
-        thread::Builder::new()
+        let writer = thread::Builder::new()
             .name("recorder".to_owned())
             .spawn(move || write_all(file, &queue))
             .map_err(fail)?;
-        Ok(Self { lines, dropped: 0 })
+        Ok(Self {
+            lines: Some(lines),
+            writer: Some(writer),
+            dropped: 0,
+        })
     }
 
     /// Notes an input.
@@ -115,9 +123,23 @@ impl Recorder {
     }
 
     fn line(&mut self, line: Line) {
-        match self.lines.try_send(line) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.dropped += 1,
+        let sent = self.lines.as_ref().map(|lines| lines.try_send(line));
+        match sent {
+            Some(Ok(())) => {}
+            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) | None => {
+                self.dropped += 1;
+            }
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        drop(self.lines.take());
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the recorder broke off");
         }
     }
 }
@@ -134,18 +156,27 @@ fn create(path: &Path) -> io::Result<File> {
 
 fn write_all(mut file: BufWriter<File>, queue: &Receiver<Line>) {
     while let Ok(line) = queue.recv() {
-        let written = write_line(&mut file, &line).and_then(|()| match queue.try_recv() {
-            Ok(next) => write_line(&mut file, &next),
-            Err(_) => file.flush(),
-        });
-        if let Err(error) = written {
+        if let Err(error) = write_queued(&mut file, &line, queue) {
             tracing::error!(%error, "the recording ends here: it cannot be written");
             return;
         }
     }
 }
 
+/// Writes a line and all that wait behind it, and leaves none in the buffer: the agent may be
+/// killed.
+fn write_queued(file: &mut BufWriter<File>, line: &Line, queue: &Receiver<Line>) -> io::Result<()> {
+    write_line(file, line)?;
+    for next in queue.try_iter() {
+        write_line(file, &next)?;
+    }
+    file.flush()
+}
+
 fn write_line(file: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *file, line)?;
     file.write_all(b"\n")
 }
+
+#[cfg(test)]
+mod tests;

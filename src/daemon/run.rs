@@ -18,6 +18,8 @@ use tracing::{error, info, warn};
 
 use super::arguments::Arguments;
 use super::driver::{Driver, Order, Parts};
+use super::facts::facts;
+use super::honour::{Honour, HonourSettings};
 use super::hooks::Hooks;
 use super::hot_path::HotPath;
 use super::kept::kept;
@@ -27,17 +29,17 @@ use super::notify::Notifier;
 use super::pause_file::PauseFile;
 use super::pause_store::PauseStore;
 use super::pauses::Pauses;
-use super::record::Recorder;
+use super::record::{Recorder, StartRecordError};
 use super::run_error::{RunError, chain};
 use crate::config::{self, Config, ConfigFile, LoadConfigError, Loaded, Sources};
 use crate::control::{self, Brakes, Facts, View};
 use crate::emit::{Brake, EmitSettings, Emitter, Ledger};
-use crate::engine::{Engine, Event, Snapshot};
+use crate::engine::{Engine, Event, Policy, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
-use crate::model::Timestamp;
+use crate::model::AddressSource;
+use crate::observe::addresses::{Addresses, Listens};
 use crate::observe::links::Links;
-use crate::sys::clock;
 use crate::sys::named_socket::NamedSocket;
 use crate::sys::timer::Timer;
 
@@ -107,6 +109,8 @@ struct Agent {
     started: Config,
     /// Asks for a look at the pause file.
     look: Arc<Notify>,
+    /// For what honours UNARPs.
+    honour: watch::Sender<HonourSettings>,
 }
 
 async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
@@ -126,19 +130,16 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         PauseFile::beside(&ConfigFile::new(arguments.config.clone())),
         PauseStore::within(&config.state_directory),
     );
+    let (honour, settings) = Honour::start(HonourSettings::of(&config), &levers.brake, &metrics)?;
     let (orders, order_queue) = mpsc::channel(ORDERS);
     let notifier = Notifier::from_environment();
-    let recorder = match &arguments.record {
-        Some(file) => Some(Recorder::start(file, &config.policy)?),
-        None => None,
-    };
     let seed = Seed {
         state: config.state_directory.clone(),
         emit: emit(arguments, &config, levers.brake),
         listen: Settings::new(&*config.libvirt.uri, access(config.libvirt.access)),
         engine: Engine::new(config.policy.clone()),
         metrics: Arc::clone(&metrics),
-        recorder,
+        recorder: recorder(arguments, &config)?,
         snapshots: snapshot_sender,
         brakes: levers.shown.clone(),
         hints,
@@ -161,15 +162,15 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         notifier,
         started: config.clone(),
         look: levers.look,
+        honour: settings,
     };
-    agent.notifier.ready();
-    info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
-        listen = %config.metrics.listen, dry_run = config.dry_run, "macmoved runs");
+    agent.is_ready();
     tokio::select! {
         never = control::http::serve(http, view.clone()) => match never {},
         never = hooks.serve() => match never {},
         never = control::dbus::serve(control, view, request_sender, levers.orders) => match never {},
         never = pauses.serve() => match never {},
+        never = honour.serve() => match never {},
         ended = agent.attend(&mut signals, arguments) => ended,
     }
 }
@@ -177,6 +178,12 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
 async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|source| RunError::Http { address, source })
+}
+
+fn recorder(arguments: &Arguments, config: &Config) -> Result<Option<Recorder>, StartRecordError> {
+    let file = arguments.record.as_ref();
+    file.map(|file| Recorder::start(file, &config.policy))
+        .transpose()
 }
 
 fn emit(arguments: &Arguments, config: &Config, brake: Arc<Brake>) -> EmitSettings {
@@ -189,6 +196,14 @@ fn emit(arguments: &Arguments, config: &Config, brake: Arc<Brake>) -> EmitSettin
 }
 
 impl Agent {
+    /// Says that all stands.
+    fn is_ready(&self) {
+        self.notifier.ready();
+        let config = &self.started;
+        info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
+            listen = %config.metrics.listen, dry_run = config.dry_run, "macmoved runs");
+    }
+
     /// Obeys signals until one says stop.
     async fn attend(self, signals: &mut Signals, arguments: &Arguments) -> Result<(), RunError> {
         loop {
@@ -227,6 +242,8 @@ impl Agent {
                     .configure(config.dry_run, config.metrics.guest_labels);
                 let dry_run = config.dry_run;
                 let kept = kept(&self.started, &config);
+                let listens = listens(&config.policy);
+                self.honour.send_replace(HonourSettings::of(&config));
                 self.facts.send_modify(|before| {
                     let facts = facts(&config, warnings);
                     *before = Arc::new(Facts {
@@ -238,6 +255,7 @@ impl Agent {
                     policy: Box::new(config.policy),
                     dry_run,
                     uplinks: config.network_uplinks,
+                    listens,
                 };
                 if self.orders.send(order).await.is_err() {
                     return Err(RunError::DriverGone);
@@ -335,6 +353,8 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     let (stager, netlink) = emitter.stager().map_err(RunError::Stager)?;
     tokio::spawn(netlink);
     let links = Links::open().map_err(RunError::Links)?;
+    let listens = listens(seed.engine.policy());
+    let addresses = Addresses::start(listens).map_err(RunError::Addresses)?;
     let listener = Listener::start(seed.listen)?;
     let timer = Timer::new().map_err(RunError::Runtime)?;
     let mut hot = HotPath::new(seed.engine, emitter);
@@ -347,6 +367,7 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         ledger,
         listener,
         links,
+        addresses,
         metrics: seed.metrics,
         snapshots: seed.snapshots,
         brakes: seed.brakes,
@@ -358,13 +379,12 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     Ok(Driver::new(parts, timer))
 }
 
-fn facts(config: &Config, warnings: Vec<String>) -> Facts {
-    Facts {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        since: Timestamp::of(clock::now(), clock::realtime_offset()),
-        dry_run: config.dry_run,
-        access: config.libvirt.access.label().to_owned(),
-        warnings,
+/// Whose word about addresses is listened to.
+fn listens(policy: &Policy) -> Listens {
+    let sources = &policy.addresses.sources;
+    Listens {
+        dhcp: policy.retract && sources.contains(&AddressSource::Dhcp),
+        snoop: policy.retract && sources.contains(&AddressSource::Snoop),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use super::honour::OpenHonourError;
 use super::lock::LockError;
 use super::record::StartRecordError;
 use crate::config::LoadConfigError;
@@ -43,6 +44,12 @@ pub enum RunError {
     /// The kernel does not tell of links.
     #[error("cannot watch the links of this host")]
     Links(#[source] io::Error),
+    /// Addresses of guests are not to be heard.
+    #[error("cannot listen for the addresses of guests")]
+    Addresses(#[source] io::Error),
+    /// UNARPs cannot be honoured.
+    #[error(transparent)]
+    Honour(#[from] OpenHonourError),
     /// libvirt's client library does not work.
     #[error(transparent)]
     Listener(#[from] StartListenerError),
@@ -91,6 +98,8 @@ impl RunError {
             | Self::Emitter(_)
             | Self::Stager(_)
             | Self::Links(_)
+            | Self::Addresses(_)
+            | Self::Honour(_)
             | Self::Listener(_)
             | Self::Runtime(_) => UNAVAILABLE,
         }

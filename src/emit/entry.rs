@@ -22,8 +22,9 @@ const NDM_IFINDEX: usize = PAYLOAD + 4;
 const NDM_STATE: usize = PAYLOAD + 8;
 const NDM_FLAGS: usize = PAYLOAD + 10;
 
-/// `NTF_STICKY` (`include/uapi/linux/neighbour.h`).
+/// `NTF_STICKY` and `NTF_EXT_LEARNED` (`include/uapi/linux/neighbour.h`).
 const NTF_STICKY: u8 = 0x40;
+const NTF_EXT_LEARNED: u8 = 0x10;
 
 /// Room for an answer: an acknowledgement with the request repeated, or one entry.
 const ANSWER: usize = 1024;
@@ -112,7 +113,18 @@ enum Answer {
         port: u32,
         /// The entry is sticky or the bridge's own, so that no frame moves it.
         pinned: bool,
+        /// The entry is static: it moves with frames and never ages.
+        fixed: bool,
     },
+}
+
+/// Where a bridge has an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whereabouts {
+    /// Behind this port.
+    pub(super) port: Ifindex,
+    /// By a static entry, as libvirt's `macTableManager='libvirt'` makes.
+    pub(super) fixed: bool,
 }
 
 /// Writes entries through a socket of its own.
@@ -154,14 +166,17 @@ impl EntryWriter {
         }
     }
 
-    /// The port behind which the bridge has the address; none where it has it nowhere.
-    pub(super) fn whereabouts(&mut self, request: &mut EntryRequest) -> Option<Ifindex> {
+    /// Where the bridge has the address; none where it has it nowhere.
+    pub(super) fn whereabouts(&mut self, request: &mut EntryRequest) -> Option<Whereabouts> {
         self.sequence = self.sequence.wrapping_add(2);
         request.number(self.sequence);
         let question = request.octets.get(request.question..).unwrap_or_default();
         self.socket.send(question).ok()?;
         match self.answer(self.sequence.wrapping_add(1)).ok()? {
-            Answer::Behind { port, .. } => Ifindex::new(port),
+            Answer::Behind { port, fixed, .. } => {
+                let port = Ifindex::new(port)?;
+                Some(Whereabouts { port, fixed })
+            }
             Answer::Verdict(_) => None,
         }
     }
@@ -207,11 +222,14 @@ fn parse(datagram: &[u8], sequence: u32) -> Option<Answer> {
         NLMSG_ERROR => Some(Answer::Verdict(word(PAYLOAD)?.cast_signed())),
         libc::RTM_NEWNEIGH => {
             let octets = datagram.get(NDM_STATE..NDM_FLAGS)?.try_into().ok()?;
-            let permanent = u16::from_ne_bytes(octets) & libc::NUD_PERMANENT != 0;
-            let sticky = datagram.get(NDM_FLAGS)? & NTF_STICKY != 0;
+            let state = u16::from_ne_bytes(octets);
+            let flags = datagram.get(NDM_FLAGS)?;
+            let pinned = state & libc::NUD_PERMANENT != 0 || flags & NTF_STICKY != 0;
+            let managed = flags & NTF_EXT_LEARNED != 0;
             Some(Answer::Behind {
                 port: word(NDM_IFINDEX)?,
-                pinned: permanent || sticky,
+                pinned,
+                fixed: state & libc::NUD_NOARP != 0 && !pinned && !managed,
             })
         }
         _ => None,

@@ -1,6 +1,6 @@
 //! The brake below the engine: whatever decides to send, no more than this leaves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +17,16 @@ const UPLINK_SPAN: Duration = Duration::from_secs(1);
 const STREAM_FRAMES: usize = 40;
 const STREAM_SPAN: Duration = Duration::from_secs(10);
 
-/// Streams that are remembered, 320 octets each; idle ones make room. A frame of a stream that
-/// found no room is held back.
+/// Streams that are remembered, 320 octets each; idle ones of guests that are not staged make room.
+/// A frame of a stream that found no room is held back.
 const MAX_STREAMS: usize = 16_384;
 
-/// Uplinks that are remembered, 16 kB each. A frame by an uplink that found no room is held back.
+/// Streams up to which idle ones are not looked for. Above, they are each time the number has
+/// doubled, so that what guests leave behind is no more than those that are here.
+const FEW_STREAMS: usize = 256;
+
+/// Uplinks that are remembered, 16 kB each, in the same way. A frame by an uplink that found no
+/// room is held back.
 const MAX_UPLINKS: usize = 256;
 
 /// Frames that say the same of the same station.
@@ -32,12 +37,28 @@ pub(super) struct Stream {
     pub(super) kind: FrameKind,
 }
 
+impl Stream {
+    /// Frames of another kind about the same station.
+    pub(super) const fn of(self, kind: FrameKind) -> Self {
+        Self { kind, ..self }
+    }
+}
+
+/// What staged guests need windows for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) streams: BTreeSet<Stream>,
+    pub(super) uplinks: BTreeSet<Ifindex>,
+}
+
 /// Counts what left. Reaching a limit switches to safe mode, in which only the first frames of
 /// migrations pass, and those within the limits too; [`Brake::leave_safe_mode`] leaves it.
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
     streams: BTreeMap<Stream, Window>,
     uplinks: BTreeMap<Ifindex, Window>,
+    /// With so many streams idle ones are looked for.
+    crowded: usize,
     brake: Arc<Brake>,
 }
 
@@ -49,26 +70,33 @@ impl Limiter {
         }
     }
 
-    /// Makes room for a stream and its uplinks, so that nothing has to be made when it is sent.
-    pub(super) fn prepare(&mut self, stream: Stream, uplinks: &[Ifindex], now: Instant) {
-        if !self.streams.contains_key(&stream) {
-            if self.streams.len() >= MAX_STREAMS {
-                self.streams
-                    .retain(|_, window| !window.is_idle(now, STREAM_SPAN));
-            }
-            if self.streams.len() < MAX_STREAMS {
-                self.streams.insert(stream, Window::new(STREAM_FRAMES));
-            }
+    /// Whether it is time for [`Limiter::make_room`].
+    pub(super) fn is_crowded(&self) -> bool {
+        self.streams.len() >= self.crowded || self.uplinks.len() >= MAX_UPLINKS
+    }
+
+    /// Forgets what nothing left by of late. What is `held` stays: its frames may be about to leave,
+    /// and are held back where they find no window.
+    pub(super) fn make_room(&mut self, now: Instant, held: &Held) {
+        self.streams.retain(|stream, window| {
+            held.streams.contains(stream) || !window.is_idle(now, STREAM_SPAN)
+        });
+        self.uplinks.retain(|uplink, window| {
+            held.uplinks.contains(uplink) || !window.is_idle(now, UPLINK_SPAN)
+        });
+        self.crowded = (2 * self.streams.len()).clamp(FEW_STREAMS, MAX_STREAMS);
+    }
+
+    /// Sets windows up for a stream and its uplinks, so that nothing has to be made when it is sent.
+    pub(super) fn prepare(&mut self, stream: Stream, uplinks: &[Ifindex]) {
+        if self.streams.len() < MAX_STREAMS {
+            let window = || Window::new(STREAM_FRAMES);
+            self.streams.entry(stream).or_insert_with(window);
         }
         for &uplink in uplinks {
-            if !self.uplinks.contains_key(&uplink) {
-                if self.uplinks.len() >= MAX_UPLINKS {
-                    self.uplinks
-                        .retain(|_, window| !window.is_idle(now, UPLINK_SPAN));
-                }
-                if self.uplinks.len() < MAX_UPLINKS {
-                    self.uplinks.insert(uplink, Window::new(UPLINK_FRAMES));
-                }
+            if self.uplinks.len() < MAX_UPLINKS {
+                let window = || Window::new(UPLINK_FRAMES);
+                self.uplinks.entry(uplink).or_insert_with(window);
             }
         }
     }

@@ -67,6 +67,13 @@ impl LinkTable {
         self.links.get(&link).map_or(0, |known| known.life)
     }
 
+    /// Whether the link is the device that was resolved.
+    pub(super) fn is_same(&self, link: Ifindex, life: u64) -> bool {
+        self.links
+            .get(&link)
+            .is_some_and(|known| known.life == life)
+    }
+
     /// Whether the port is the device that was resolved, in its place, and what enters by
     /// it reaches the bridge. The kernel itself takes a frame for a port without carrier or outside
     /// FORWARDING, says yes and drops it; and a port that changed its bridge would teach the

@@ -16,10 +16,12 @@
 
 mod brake;
 mod entry;
+mod exit;
 mod fault;
 mod ledger;
 mod limiter;
 mod link_table;
+mod neighbours;
 mod prepared;
 mod resolve;
 mod route;
@@ -34,15 +36,16 @@ use std::sync::Arc;
 
 pub use brake::Brake;
 pub use ledger::{Ledger, Leftover};
+pub use neighbours::{ForgetError, Neighbours};
 pub use prepared::{Place, Prepared};
 pub use route::{Route, RouteChoice};
 pub use stage::Stager;
 pub use transmitter::OpenEmitterError;
 
-use crate::engine::Ticket;
-use crate::model::{GuestId, Instant, LinkName, LinkState, SendFault};
+use crate::engine::{Round, Ticket};
+use crate::model::{FrameKind, GuestId, Instant, LinkName, LinkState, SendFault};
 use crate::sys::clock;
-use limiter::Limiter;
+use limiter::{Held, Limiter, Stream};
 use link_table::LinkTable;
 use transmitter::Transmitter;
 
@@ -108,24 +111,44 @@ impl Emitter {
 
     /// Holds a guest's frames ready, in place of those of an earlier generation.
     pub fn insert(&mut self, mut prepared: Prepared) {
-        let now = clock::now();
+        if self.limiter.is_crowded() {
+            self.limiter.make_room(clock::now(), &self.held());
+        }
         for frame in &prepared.frames {
-            self.limiter.prepare(frame.stream, &frame.uplinks, now);
+            for stream in streams(frame.stream) {
+                self.limiter.prepare(stream, &frame.uplinks);
+            }
         }
         for link in &prepared.links {
             self.links.seed(link);
         }
         for frame in &mut prepared.frames {
             frame.seat.life = self.links.life(frame.seat.port);
+            for exit in frame.exits.iter_mut().flat_map(|exits| &mut exits.ways) {
+                exit.life = self.links.life(exit.link);
+            }
         }
         self.guests.insert(prepared.guest, prepared);
     }
 
-    /// Looks where each frame's bridge has its address, and notes those behind an uplink.
+    /// What the staged guests' frames need windows for.
+    fn held(&self) -> Held {
+        let mut held = Held::default();
+        for frame in self.guests.values().flat_map(|guest| &guest.frames) {
+            held.streams.extend(streams(frame.stream));
+            held.uplinks.extend(&frame.uplinks);
+        }
+        held
+    }
+
+    /// Looks where each frame's bridge has its address, and notes those behind an uplink and those
+    /// that a static entry keeps on the guest's own port.
     pub fn locate(&mut self, prepared: &mut Prepared) {
         for (staged, frame) in prepared.staging.frames.iter_mut().zip(&mut prepared.frames) {
-            let port = self.transmitter.whereabouts(frame);
-            staged.behind_uplink = port.is_some_and(|port| frame.uplink_ports.contains(&port));
+            let found = self.transmitter.whereabouts(frame);
+            staged.behind_uplink =
+                found.is_some_and(|found| frame.uplink_ports.contains(&found.port));
+            frame.fixed = found.is_some_and(|found| found.fixed && found.port == frame.seat.port);
         }
     }
 
@@ -162,11 +185,20 @@ impl Emitter {
         if self.brake.paused() {
             return Err(SendFault::Paused);
         }
-        self.links.check(frame.seat)?;
+        let stream = if let Round::Retraction(_) = ticket.round {
+            frame.stream.of(FrameKind::Unarp)
+        } else {
+            self.links.check(frame.seat)?;
+            frame.stream
+        };
         self.limiter
-            .admit(frame.stream, &frame.uplinks, ticket.round, now)?;
-        self.transmitter.send(frame, ticket.round)?;
-        self.limiter.record(frame.stream, &frame.uplinks, now);
+            .admit(stream, &frame.uplinks, ticket.round, now)?;
+        if let Round::Retraction(ip) = ticket.round {
+            self.transmitter.retract(frame, ip, &self.links)?;
+        } else {
+            self.transmitter.send(frame, ticket.round)?;
+        }
+        self.limiter.record(stream, &frame.uplinks, now);
         Ok(())
     }
 
@@ -185,4 +217,9 @@ impl Emitter {
     pub fn brake(&self) -> &Brake {
         &self.brake
     }
+}
+
+/// What is said of the station of an announcement: that it is here, and that it is gone.
+const fn streams(announced: Stream) -> [Stream; 2] {
+    [announced, announced.of(FrameKind::Unarp)]
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::Route;
 use super::entry::EntryRequest;
+use super::exit::{Exits, Retraction};
 use super::ledger::Leftover;
 use super::limiter::Stream;
 use super::link_table::Seat;
 use crate::engine::{StagedFrame, Staging};
-use crate::model::{GuestId, Ifindex, LinkName, LinkState};
+use crate::model::{GuestId, HostIp, Ifindex, LinkName, LinkState};
 
 /// What [`super::Stager::stage`] made of a plan; [`super::Emitter::insert`] makes it ready to fire.
 #[derive(Clone, Debug)]
@@ -56,6 +57,10 @@ pub(super) struct Frame {
     /// The frame as the bridge device has to send it, where it is in the frame's VLAN.
     pub(super) as_bridge: Option<Vec<u8>>,
     pub(super) entry: EntryRequest,
+    /// A static entry had the address on the guest's port when it was staged.
+    pub(super) fixed: bool,
+    /// How the host itself speaks into the frame's network, where it can.
+    pub(super) exits: Option<Exits>,
 }
 
 impl Frame {
@@ -79,6 +84,26 @@ impl Prepared {
             .map(|(staged, frame)| (staged, frame.octets(), frame.route))
     }
 
+    /// What the source would say about `ip` into the network of one frame: octets for each link
+    /// that it would leave by; none where the host has no way there.
+    #[must_use]
+    pub fn retraction(&self, frame: u16, ip: HostIp) -> Vec<Vec<u8>> {
+        let exits = self
+            .frames
+            .get(usize::from(frame))
+            .and_then(|frame| frame.exits.as_ref());
+        let octets = |exits: &Exits| {
+            let ways = exits.ways.iter();
+            ways.map(|exit| {
+                Retraction::new(exits.sender, ip, exit.tag)
+                    .octets()
+                    .to_vec()
+            })
+            .collect()
+        };
+        exits.map(octets).unwrap_or_default()
+    }
+
     /// The entries that these frames may leave in their bridges: written, or learned from what was
     /// injected.
     #[must_use]
@@ -89,6 +114,7 @@ impl Prepared {
             bridge: frame.seat.bridge,
             mac: frame.stream.mac,
             vlan: frame.stream.vlan,
+            fixed: frame.fixed,
         };
         self.frames.iter().map(leftover).collect()
     }

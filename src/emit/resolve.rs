@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::entry::EntryRequest;
+use super::exit::{self, Exit, Exits};
 use super::limiter::Stream;
 use super::link_table::Seat;
 use super::prepared::{Frame, Place, Prepared};
@@ -10,7 +11,7 @@ use super::route::Route;
 use super::topology::{Device, Filtering, Kind, Topology};
 use super::vlan_table::{Membership, VlanTable};
 use crate::engine::{Plan, PlannedNic, StagedFrame, Staging};
-use crate::model::{FrameKind, GuestId, Ifindex, LinkName, Refusal, VlanId};
+use crate::model::{FrameKind, GuestId, Ifindex, LinkName, MacAddr, Refusal, VlanId};
 use crate::wire;
 
 /// Frames of one guest in one round. Five rounds of 64 take more than a second of default pacing;
@@ -36,6 +37,7 @@ pub(super) fn resolve(guest: GuestId, generation: u64, plan: &Plan, host: Host<'
     let mut links = Vec::new();
     let mut queues = Vec::new();
     let mut taken = BTreeSet::new();
+    let macs = plan.nics.iter().map(|nic| nic.mac).collect();
     let targets = plan.nics.iter().map(|nic| nic.target).collect();
     for nic in &plan.nics {
         let (port, bridge) = match host.find(nic) {
@@ -57,12 +59,14 @@ pub(super) fn resolve(guest: GuestId, generation: u64, plan: &Plan, host: Host<'
             port,
             bridge,
             uplinks: &uplinks,
+            macs: &macs,
         };
         let (frames, refusals) = host.frames(site);
         let refusals = refusals.into_iter().map(|refusal| (nic.index, refusal));
         staging.refused.extend(refusals);
         places.push(site.place());
         links.extend([port.state, bridge.state]);
+        links.extend(uplinks.iter().map(|uplink| uplink.state));
         queues.push((nic.index, frames));
     }
 
@@ -112,6 +116,8 @@ struct Site<'a> {
     port: &'a Device,
     bridge: &'a Device,
     uplinks: &'a [&'a Device],
+    /// The addresses of the guest's NICs.
+    macs: &'a BTreeSet<MacAddr>,
 }
 
 impl<'a> Host<'a> {
@@ -197,8 +203,39 @@ impl<'a> Host<'a> {
             },
             as_guest: octets(form.as_guest),
             as_bridge: form.as_bridge.map(octets),
+            exits: self.exits(site, form),
             entry: EntryRequest::new(port, bridge, site.nic.mac, form.vlan),
+            fixed: false,
         }
+    }
+
+    /// How the host itself speaks into the VLAN of `form`.
+    fn exits(&self, site: Site<'_>, form: Form) -> Option<Exits> {
+        let own = [site.bridge]
+            .into_iter()
+            .chain(site.uplinks.iter().copied());
+        let sender = exit::sender(own.map(|device| device.address), site.macs)?;
+        let ways = match (form.as_bridge, form.vlan) {
+            (Some(tag), _) => vec![Exit::new(site.bridge.state.ifindex, tag.vlan())],
+            (None, Some(vlan)) => {
+                let tags_are_ours = matches!(
+                    site.bridge.kind,
+                    Kind::Bridge {
+                        filtering: Some(Filtering::Customer)
+                    }
+                );
+                let way = |uplink: &&Device| {
+                    let uplink = uplink.state.ifindex;
+                    let membership = self.vlans.get(uplink)?;
+                    let tag = (!membership.untagged.contains(&vlan)).then_some(vlan);
+                    let reaches = membership.members.contains(&vlan);
+                    (reaches && (tag.is_none() || tags_are_ours)).then(|| Exit::new(uplink, tag))
+                };
+                site.uplinks.iter().filter_map(way).collect()
+            }
+            (None, None) => Vec::new(),
+        };
+        (!ways.is_empty()).then_some(Exits { sender, ways })
     }
 
     fn bottoms(&self, uplinks: &[&Device]) -> Vec<Ifindex> {

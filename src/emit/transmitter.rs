@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 use std::io;
 
-use super::entry::EntryWriter;
+use super::entry::{EntryWriter, Whereabouts};
+use super::exit::Retraction;
 use super::fault;
+use super::link_table::LinkTable;
 use super::prepared::Frame;
 use super::route::{Route, RouteChoice};
 use crate::engine::Round;
-use crate::model::{Ifindex, SendFault};
+use crate::model::{HostIp, Ifindex, SendFault};
 use crate::sys::bpf::Injector;
 use crate::sys::packet::PacketSocket;
 
@@ -89,8 +91,8 @@ impl Transmitter {
         self.dry_run = dry_run;
     }
 
-    /// The port behind which the frame's bridge has its address.
-    pub(super) fn whereabouts(&mut self, frame: &mut Frame) -> Option<Ifindex> {
+    /// Where the frame's bridge has its address.
+    pub(super) fn whereabouts(&mut self, frame: &mut Frame) -> Option<Whereabouts> {
         self.entries.whereabouts(&mut frame.entry)
     }
 
@@ -106,7 +108,8 @@ impl Transmitter {
             Route::Injection | Route::EntryAndInjection | Route::EntryAndBridge => frame.route,
         };
         if self.dry_run {
-            log(frame, route);
+            let way = route.to_string();
+            log(frame.seat.port, frame.seat.bridge, &way, frame.octets());
             return Ok(());
         }
         match route {
@@ -122,6 +125,31 @@ impl Transmitter {
             }
             outcome => outcome,
         }
+    }
+
+    /// Says that `ip` has left, into the frame's network, as the host itself.
+    pub(super) fn retract(
+        &self,
+        frame: &Frame,
+        ip: HostIp,
+        links: &LinkTable,
+    ) -> Result<(), SendFault> {
+        let exits = frame.exits.as_ref().ok_or(SendFault::Refused)?;
+        let packets = self.packets.as_ref().ok_or(SendFault::NotPermitted)?;
+        for exit in &exits.ways {
+            let retraction = Retraction::new(exits.sender, ip, exit.tag);
+            if self.dry_run {
+                log(exit.link, frame.seat.bridge, "host", retraction.octets());
+                continue;
+            }
+            if !links.is_same(exit.link, exit.life) {
+                return Err(SendFault::NoDevice);
+            }
+            packets
+                .send(exit.link.get(), retraction.octets())
+                .map_err(|error| fault::of_io(&error))?;
+        }
+        Ok(())
     }
 
     fn inject(&self, frame: &Frame) -> Result<(), SendFault> {
@@ -148,18 +176,18 @@ fn open_injector() -> io::Result<Injector> {
     Ok(injector)
 }
 
-fn log(frame: &Frame, route: Route) {
+fn log(port: Ifindex, bridge: Ifindex, route: &str, frame: &[u8]) {
     let mut octets = String::new();
-    for octet in frame.octets() {
+    for octet in frame {
         // Writing to a String cannot fail.
         if write!(octets, "{octet:02x}").is_err() {
             break;
         }
     }
     tracing::info!(
-        port = %frame.seat.port,
-        bridge = %frame.seat.bridge,
-        %route,
+        %port,
+        %bridge,
+        route,
         octets,
         "dry run: this frame would leave",
     );

@@ -32,6 +32,8 @@ pub(super) struct Membership {
     pub(super) pvid: Option<VlanId>,
     /// Every VLAN, that one among them.
     pub(super) members: BTreeSet<VlanId>,
+    /// Those whose frames leave the port without a tag.
+    pub(super) untagged: BTreeSet<VlanId>,
 }
 
 impl VlanTable {
@@ -112,6 +114,9 @@ impl Membership {
         }
         let first = range_start.take().unwrap_or(info.vid);
         let range = (first..=info.vid).filter_map(|vid| VlanId::try_from(vid).ok());
+        if info.flags.contains(BridgeVlanInfoFlags::Untagged) {
+            self.untagged.extend(range.clone());
+        }
         self.members.extend(range);
         // A PVID is never part of a range (`br_fill_ifvlaninfo_compressed`).
         if info.flags.contains(BridgeVlanInfoFlags::Pvid) {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, Queue, Record};
 use crate::model::{
-    FrameKind, GuestId, HintOutcome, Instant, Mode, Outcome, Phase, Refusal, SendFault, Side,
+    FrameKind, GuestId, HintOutcome, HostIp, Ifindex, Instant, MacAddr, Mode, Outcome, Phase,
+    Refusal, SendFault, Side,
 };
 
 /// One instruction. The shell carries it out and answers where the variant says so.
@@ -38,6 +39,19 @@ pub enum Action {
         /// that is to be undone.
         stays: bool,
     },
+    /// Listen for the guest's IPv4 addresses at these ports and no others, and tell of changes by
+    /// [`super::Event::Address`]; what is known already is told first.
+    Watch {
+        /// The guest.
+        guest: GuestId,
+        /// Its NICs.
+        nics: Vec<WatchedNic>,
+    },
+    /// The guest is not here any more: stop listening.
+    Unwatch {
+        /// The guest.
+        guest: GuestId,
+    },
     /// Send one staged frame at once; answer with [`super::Event::Sent`].
     Send(Ticket),
     /// A guest reached a phase.
@@ -64,6 +78,15 @@ pub enum Action {
     Count(Count, u64),
     /// Add to a histogram.
     Measure(Measure, Duration),
+}
+
+/// Where a NIC's addresses are listened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchedNic {
+    /// The guest's address.
+    pub mac: MacAddr,
+    /// Its port on this host.
+    pub port: Ifindex,
 }
 
 /// A frame on its way, copied through the hot path without allocation.
@@ -95,6 +118,9 @@ pub enum Round {
     Scheduled(u8),
     /// A single pass outside any migration.
     Single,
+    /// No pass: the source's word that this address has left, into the network of the frame that
+    /// the ticket names (RFC 1868).
+    Retraction(HostIp),
 }
 
 /// What set an announcement off.
@@ -117,6 +143,8 @@ pub enum Cause {
     Resync,
     /// An operator asked.
     Operator,
+    /// The guest has left this host.
+    Departure,
 }
 
 impl Cause {
@@ -130,6 +158,7 @@ impl Cause {
         Self::Start,
         Self::Resync,
         Self::Operator,
+        Self::Departure,
     ];
 
     /// The word used in labels.
@@ -144,6 +173,7 @@ impl Cause {
             Self::Start => "start",
             Self::Resync => "resync",
             Self::Operator => "operator",
+            Self::Departure => "departure",
         }
     }
 }
@@ -185,6 +215,8 @@ pub enum Count {
     LedgerFaults,
     /// Guests that a hook foretold, by what became of that.
     Hints(HintOutcome),
+    /// Addresses that another station than the guest had, too.
+    ContestedAddresses,
 }
 
 /// A histogram to add to.

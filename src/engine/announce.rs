@@ -2,7 +2,7 @@
 
 use super::state::State;
 use super::{Action, Cause, Count, Engine, Queue, Round, StagedFrame, Ticket};
-use crate::model::{GuestId, Instant, Outcome, Phase};
+use crate::model::{GuestId, Instant, Phase};
 
 impl Engine {
     /// Hands out what was called for before all stood ready.
@@ -152,6 +152,7 @@ impl Engine {
             let may_speak = match ticket.round {
                 Round::Early => guest.state.awaits_run(),
                 Round::Scheduled(_) | Round::Single => guest.state.runs(),
+                Round::Retraction(_) => guest.state == State::Absent,
             };
             let frame = guest
                 .staging
@@ -183,12 +184,18 @@ impl Engine {
             return;
         };
         if guest.closing.is_some_and(|at| at <= now) {
-            self.close_departure(id, Outcome::Completed);
+            guest.closing = None;
+            self.close_departure_when_done(id);
             self.forget_if_over(id);
             return;
         }
         if guest.foretold.is_some_and(|at| at <= now) {
             self.forget_foretold(id);
+            return;
+        }
+        if guest.gone.is_some_and(|at| at <= now) {
+            guest.gone = None;
+            self.missed_end(id);
             return;
         }
         if guest.ask_again.is_some_and(|at| at <= now) {
@@ -252,6 +259,7 @@ impl Engine {
         }
         self.close_arrival_when_done(id);
         self.close_rollback_when_done(id);
+        self.close_departure_when_done(id);
         let Some(guest) = self.guests.get(&id) else {
             return;
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::guest::{Guest, PARKED_FRAMES, Retry};
 use super::{Action, Cause, Count, Engine, Measure, Round, Ticket};
-use crate::model::{GuestId, Instant, Phase, SendFault};
+use crate::model::{FrameKind, GuestId, Instant, Phase, SendFault};
 
 /// How long a frame waits that met a full queue: a queue of 1,000 frames drains in that time at
 /// 200,000 frames a second.
@@ -14,7 +14,8 @@ const RETRY: Duration = Duration::from_millis(5);
 /// 30 s. Afterwards they are lost.
 const BLOCKED: Duration = Duration::from_secs(60);
 
-/// How often one frame is tried again after a full queue; its round is repeated anyway.
+/// How often one frame is tried again after a queue that may be full; its round is repeated
+/// anyway.
 const ATTEMPTS: u8 = 3;
 
 impl Engine {
@@ -37,10 +38,14 @@ impl Engine {
             }
         }
         self.settle(ticket.guest);
+        self.forget_if_over(ticket.guest);
     }
 
     fn left(&mut self, ticket: Ticket, returned: Instant) {
         let id = ticket.guest;
+        if let Round::Retraction(_) = ticket.round {
+            return self.retracted(ticket, returned);
+        }
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
@@ -66,7 +71,9 @@ impl Engine {
                     whole = usize::try_from(*sent) == Ok(frames);
                 }
             }
-            Round::Early | Round::Single => first = guest.last_round != Some(ticket.round),
+            Round::Early | Round::Single | Round::Retraction(_) => {
+                first = guest.last_round != Some(ticket.round);
+            }
         }
         guest.last_round = Some(ticket.round);
         guest.last_sent = returned;
@@ -75,7 +82,7 @@ impl Engine {
             let measured = &mut journal.measured;
             match ticket.round {
                 Round::Early => measured.early_frames += 1,
-                Round::Scheduled(_) | Round::Single => measured.frames += 1,
+                Round::Scheduled(_) | Round::Single | Round::Retraction(_) => measured.frames += 1,
             }
             measured.rounds = measured.rounds.saturating_add(u8::from(whole));
             measured.event_to_wire.get_or_insert(delay);
@@ -87,10 +94,28 @@ impl Engine {
         self.reach(id, Phase::Announced, returned);
     }
 
+    fn retracted(&mut self, ticket: Ticket, returned: Instant) {
+        let id = ticket.guest;
+        let Some(journal) = self
+            .guests
+            .get_mut(&id)
+            .and_then(|guest| guest.departure.as_mut())
+        else {
+            return;
+        };
+        journal.measured.retractions += 1;
+        let first = journal.measured.retractions == 1;
+        self.count(Count::Frames(FrameKind::Unarp), 1);
+        if first {
+            self.measure_first(ticket, returned);
+        }
+        self.reach(id, Phase::Retracted, returned);
+    }
+
     fn measure_first(&mut self, ticket: Ticket, returned: Instant) {
         let delay = returned.saturating_since(ticket.since);
         match ticket.round {
-            Round::Early | Round::Single => {
+            Round::Early | Round::Single | Round::Retraction(_) => {
                 self.act(Action::Measure(Measure::EventToWire(ticket.cause), delay));
             }
             Round::Scheduled(1) => {
@@ -124,8 +149,12 @@ impl Engine {
             attempt: ticket.attempt.saturating_add(1),
             ..ticket
         };
+        if let Some(journal) = guest.journal_mut() {
+            journal.measured.latest_fault = Some(fault);
+        }
         let parked = match fault {
-            SendFault::NoBuffers
+            // An injection says the same of a link that went down and of a full backlog.
+            SendFault::NoBuffers | SendFault::NetDown
                 if again.attempt <= ATTEMPTS && guest.retries.len() < PARKED_FRAMES =>
             {
                 guest.retries.push(Retry {
@@ -135,10 +164,7 @@ impl Engine {
                 true
             }
             // Only the first round waits for its port: later ones are its repetition.
-            SendFault::NoCarrier
-            | SendFault::NotForwarding
-            | SendFault::NetDown
-            | SendFault::Refused
+            SendFault::NoCarrier | SendFault::NotForwarding | SendFault::NetDown
                 if is_first(ticket.round) && guest.blocked.len() < PARKED_FRAMES =>
             {
                 guest.blocked.push(again);

@@ -58,6 +58,7 @@ impl Engine {
             Effect::BeginArrival => self.begin_arrival(id, on.now),
             Effect::Early => self.announce_early(id, on),
             Effect::Arrive => {
+                self.recognise(id);
                 self.announce_whole(id, on, on.cause);
                 self.reach(id, Phase::Resumed, on.happened);
                 self.settle(id);
@@ -70,8 +71,8 @@ impl Engine {
                 self.switch_over(id, on.happened);
             }
             Effect::Rollback => self.roll_back(id, on),
-            Effect::BreakDeparture => self.break_departure(id),
-            Effect::Depart => self.depart(id, on.now),
+            Effect::BreakDeparture => self.break_departure(id, Outcome::Failed),
+            Effect::Depart => self.depart(id, on),
             Effect::Appear => self.announce_once(on.now, id, Cause::Start),
             Effect::Vanish => {
                 self.close_arrival(id, Outcome::Completed);
@@ -92,11 +93,23 @@ impl Engine {
         };
         guest.arrival = Some(Journal::new(Side::Destination));
         guest.arrived_whole = false;
+        guest.found = None;
         guest.inspected = false;
         guest.early = None;
         guest.early_sent = false;
         guest.last_round = None;
         self.begin_staging(id, now);
+    }
+
+    /// Takes an arrival that was found under way for one, as it turns out to be.
+    fn recognise(&mut self, id: GuestId) {
+        if let Some(guest) = self.guests.get_mut(&id)
+            && guest.arrival.is_none()
+            && guest.departure.is_none()
+        {
+            guest.arrival = guest.found.take();
+            guest.arrived_whole = false;
+        }
     }
 
     fn begin_departure(&mut self, id: GuestId, now: Instant) {
@@ -128,19 +141,20 @@ impl Engine {
         }
     }
 
-    fn depart(&mut self, id: GuestId, now: Instant) {
+    fn depart(&mut self, id: GuestId, on: Occasion) {
         self.cut(id);
         self.close_arrival(id, Outcome::Completed);
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
-        match &guest.departure {
-            Some(journal) if journal.measured.downtime.is_none() => {
-                guest.closing = Some(now + FIGURES);
-            }
-            Some(_) | None => self.close_departure(id, Outcome::Completed),
-        }
-        self.unstage(id);
+        // The begin may have been before our time.
+        let journal = guest
+            .departure
+            .get_or_insert_with(|| Journal::new(Side::Source));
+        let told = journal.measured.downtime.is_some();
+        guest.closing = (!told).then_some(on.now + FIGURES);
+        self.retract(id, on);
+        self.close_departure_when_done(id);
     }
 
     /// Ends a schedule that has rounds left, and says so.
@@ -183,6 +197,7 @@ impl Engine {
     pub(super) fn forget_if_over(&mut self, id: GuestId) {
         if self.guests.get(&id).is_some_and(Guest::is_over) {
             self.unstage(id);
+            self.unwatch(id);
             self.guests.remove(&id);
         }
     }

@@ -6,7 +6,9 @@ use super::{Action, Count, Engine, HISTORY, Measure, Record};
 use crate::model::{GuestId, Outcome, Phase};
 
 impl Engine {
-    pub(super) fn break_departure(&mut self, id: GuestId) {
+    /// Ends a departure after which the guest is here as before; one that was rolled back is closed
+    /// as that.
+    pub(super) fn break_departure(&mut self, id: GuestId, outcome: Outcome) {
         let Some(journal) = self
             .guests
             .get(&id)
@@ -17,7 +19,7 @@ impl Engine {
         if journal.rolled_back {
             self.settle(id);
         } else {
-            self.close_departure(id, Outcome::Failed);
+            self.close_departure(id, outcome);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Policy, Ticket};
+use super::{Policy, Sighting, Standing, Ticket};
 use crate::model::{
     FrameKind, GuestDescription, GuestId, GuestName, Ifindex, Instant, LinkState, MacAddr, Refusal,
     SendFault, VlanId,
@@ -80,6 +80,15 @@ pub enum Event {
         guest: GuestId,
         /// Its figures.
         job: JobCompleted,
+    },
+    /// How an address of a guest that runs here stands; told when that changes.
+    Address {
+        /// The guest.
+        guest: GuestId,
+        /// The address.
+        sighting: Sighting,
+        /// How it stands.
+        standing: Standing,
     },
     /// The answer to [`super::Action::Describe`].
     Described {
@@ -320,6 +329,9 @@ pub enum Queue {
     Ledger,
     /// What libvirt's hook script says, and guests that it alone spoke of.
     Hook,
+    /// Orders to what listens for addresses, ports beyond those that it can listen at, and frames
+    /// that it did not get to.
+    Addresses,
 }
 
 impl Queue {
@@ -335,6 +347,7 @@ impl Queue {
         Self::Record,
         Self::Ledger,
         Self::Hook,
+        Self::Addresses,
     ];
 
     /// The word used in labels.
@@ -351,6 +364,7 @@ impl Queue {
             Self::Record => "record",
             Self::Ledger => "ledger",
             Self::Hook => "hook",
+            Self::Addresses => "addresses",
         }
     }
 }

@@ -1,8 +1,9 @@
 //! One guest as the engine remembers it.
 
+use super::addresses::AddressBook;
 use super::journal::Journal;
 use super::state::State;
-use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket};
+use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket, WatchedNic};
 use crate::model::{GuestId, GuestName, Ifindex, Instant, Refusal};
 
 /// Frames of one guest that may wait for a retry or an open port at a time; a schedule's first
@@ -45,7 +46,12 @@ pub(crate) struct Guest {
     pub(crate) foretold: Option<Instant>,
     /// What is staged, or under way, is what a hook said; libvirt was asked about it by this number.
     pub(crate) confirming: Option<u64>,
+    /// libvirt has no such guest: unless it says by then how the guest ended, it never will.
+    pub(crate) gone: Option<Instant>,
     pub(crate) plan: Plan,
+    pub(super) addresses: AddressBook,
+    /// Where its addresses are listened for.
+    pub(super) watched: Vec<WatchedNic>,
     pub(crate) staging: Option<Staging>,
     /// When that stood ready.
     pub(crate) staged_at: Instant,
@@ -59,6 +65,9 @@ pub(crate) struct Guest {
     /// It is being staged only to see whether its own bridge looks for it elsewhere.
     pub(crate) inspected: bool,
     pub(crate) arrival: Option<Journal>,
+    /// The journal of what was found in mid-migration and looks as if it arrived: its own bridge
+    /// looked for it elsewhere. A guest that leaves has had its place here.
+    pub(crate) found: Option<Journal>,
     /// All of an arriving guest is here.
     pub(crate) arrived_whole: bool,
     pub(crate) departure: Option<Journal>,
@@ -91,7 +100,10 @@ impl Guest {
             ask_again: None,
             foretold: None,
             confirming: None,
+            gone: None,
             plan: Plan::default(),
+            addresses: AddressBook::default(),
+            watched: Vec::new(),
             staging: None,
             staged_at: Instant::ZERO,
             early: None,
@@ -100,6 +112,7 @@ impl Guest {
             single: None,
             inspected: false,
             arrival: None,
+            found: None,
             arrived_whole: false,
             departure: None,
             closing: None,
@@ -162,8 +175,9 @@ impl Guest {
         let others = [
             self.closing,
             self.ask_again,
-            self.blocked_until,
             self.foretold,
+            self.gone,
+            self.blocked_until,
         ];
         others.into_iter().chain([round, retry]).flatten().min()
     }

@@ -15,9 +15,9 @@
 use std::time::Duration;
 
 use super::guest::Guest;
-use super::stage::ASK_AGAIN;
+use super::stage::{ASK_AGAIN, LAST_WORD};
 use super::state::{Signal, State};
-use super::{Action, Count, DescribeFault, Engine, GUESTS, Queue, plan};
+use super::{Action, Count, DescribeFault, Engine, GUESTS, Plan, PlannedNic, Queue, plan};
 use crate::model::{GuestDescription, GuestId, GuestName, HintOutcome, Instant, Phase};
 
 /// How long libvirt may take to say that the guest arrives. Its QEMU has to start in between:
@@ -154,6 +154,7 @@ impl Engine {
         guest.asked = guest.asked.map(|_| now);
         let staged_at = guest.staging.is_some().then_some(guest.staged_at);
         self.confirm(id);
+        self.watch(id);
         if let Some(at) = staged_at {
             self.reach(id, Phase::Staged, at);
         }
@@ -185,8 +186,9 @@ impl Engine {
             return;
         };
         match outcome {
-            Ok(description) if plan(id, &description, &self.policy) == guest.plan => {
+            Ok(description) if agree(&guest.plan, &plan(id, &description, &self.policy)) => {
                 guest.confirming = None;
+                guest.plan = plan(id, &description, &self.policy);
                 guest.name = description.name;
                 let refused = guest.refusals();
                 self.count(Count::Hints(HintOutcome::Confirmed), 1);
@@ -205,10 +207,19 @@ impl Engine {
                 self.described(now, id, generation, Ok(description));
             }
             Err(DescribeFault::Unavailable) => guest.ask_again = Some(now + ASK_AGAIN),
-            Err(DescribeFault::Gone | DescribeFault::Malformed) => {
+            Err(fault @ (DescribeFault::Gone | DescribeFault::Malformed)) => {
                 guest.single = None;
+                guest.gone = (fault == DescribeFault::Gone).then_some(now + LAST_WORD);
                 self.unstage(id);
             }
         }
     }
+}
+
+/// Whether two plans stage the same. libvirt may have to name the links before it gives the XML, and
+/// knows no IP addresses then.
+fn agree(hook: &Plan, libvirt: &Plan) -> bool {
+    let staged = |nic: &PlannedNic| (nic.index, nic.mac, nic.attachment, nic.target);
+    let nics = |plan: &Plan| plan.nics.iter().map(staged).collect::<Vec<_>>();
+    nics(hook) == nics(libvirt) && hook.refused == libvirt.refused
 }

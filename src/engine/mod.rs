@@ -5,6 +5,7 @@
 //! [`Engine::poll_action`] and sleeps until [`Engine::poll_timeout`].
 
 mod action;
+mod addresses;
 mod announce;
 mod answer;
 mod apply;
@@ -19,6 +20,7 @@ mod pacing;
 mod plan;
 mod policy;
 mod resync;
+mod retract;
 mod rounds;
 mod snapshot;
 mod stage;
@@ -28,14 +30,16 @@ mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-pub use action::{Action, Cause, Count, Measure, Round, Ticket};
+pub use action::{Action, Cause, Count, Measure, Round, Ticket, WatchedNic};
+pub use addresses::{HeardAddress, Sighting, Standing};
 pub use event::{
     DescribeFault, Event, GuestFacts, JobCompleted, Lifecycle, MigrationStatus, Queue, RunState,
     StagedFrame, Staging,
 };
 pub use outline::{Outline, OutlinedFrame, OutlinedGuest, OutlinedNic, StagedNic};
 pub use plan::{Plan, PlannedNic, plan};
-pub use policy::{GuestRule, Pacing, Policy};
+pub use policy::{AddressPolicy, GuestRule, Pacing, Policy};
+pub use retract::retractions;
 pub use rounds::Rounds;
 pub use snapshot::{GuestPhase, GuestView, LibvirtView, Measured, PhaseAt, Record, Snapshot};
 
@@ -125,6 +129,11 @@ impl Engine {
             Event::Stopped { guest, at, stamp } => self.stopped(now, guest, at, stamp),
             Event::Resumed { guest, at, stamp } => self.resumed(now, guest, at, stamp),
             Event::JobCompleted { guest, job } => self.job_completed(guest, job),
+            Event::Address {
+                guest,
+                sighting,
+                standing,
+            } => self.address(guest, sighting, standing),
             Event::Described {
                 guest,
                 generation,

@@ -53,6 +53,9 @@ pub struct StagedNic {
     /// The frames of one round.
     #[serde(default)]
     pub frames: Vec<OutlinedFrame>,
+    /// What the source would say of its addresses once the guest has left.
+    #[serde(default)]
+    pub retractions: Vec<OutlinedFrame>,
     /// By which way they leave.
     #[serde(default)]
     pub route: Option<String>,

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
-use crate::model::{Attachment, GuestDescription, GuestId, LinkName, MacAddr, Refusal};
+use crate::model::{
+    AddressSource, Attachment, GivenAddress, GuestDescription, GuestId, HostIp, Interface,
+    LinkName, MacAddr, Refusal,
+};
 
 /// The NICs to stage, and those that are refused already by what the XML says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,10 +15,13 @@ pub struct Plan {
     pub nics: Vec<PlannedNic>,
     /// NICs that will not be announced, by their index in the XML.
     pub refused: Vec<(u16, Refusal)>,
+    /// Addresses that the settings give the guest, of whichever NIC.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<HostIp>,
 }
 
 /// One NIC to resolve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedNic {
     /// Its index among the `<interface>`s of the XML.
     pub index: u16,
@@ -25,6 +31,9 @@ pub struct PlannedNic {
     pub attachment: Attachment,
     /// The host's end of it.
     pub target: LinkName,
+    /// The IPv4 addresses that libvirt gives it, as far as the settings believe them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<GivenAddress>,
 }
 
 /// Decides what of `guest` is to be announced under `policy`.
@@ -48,15 +57,25 @@ pub fn plan(guest: GuestId, description: &GuestDescription, policy: &Policy) -> 
                     mac,
                     attachment,
                     target,
+                    addresses: believed(interface, policy),
                 });
             }
             Err(refusal) => plan.refused.push((index, refusal)),
         }
     }
+    let given = policy.given(guest, &description.name).iter().copied();
+    let believed = |ip: &HostIp| policy.addresses.admits(*ip, AddressSource::Config);
+    plan.given = given.filter(believed).collect();
     plan
 }
 
-fn judge(interface: &crate::model::Interface) -> Result<(MacAddr, Attachment, LinkName), Refusal> {
+fn believed(interface: &Interface, policy: &Policy) -> Vec<GivenAddress> {
+    let addresses = interface.addresses.iter().copied();
+    let believed = addresses.filter(|given| policy.addresses.admits(given.ip, given.source));
+    believed.take(Interface::ADDRESSES).collect()
+}
+
+fn judge(interface: &Interface) -> Result<(MacAddr, Attachment, LinkName), Refusal> {
     let nic = interface.nic.clone()?;
     let target = nic.target.ok_or(Refusal::NoTarget)?;
     Ok((nic.mac, nic.attachment, target))

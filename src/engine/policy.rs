@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Rounds;
-use crate::model::{GuestId, GuestName};
+use crate::model::{AddressSource, GuestId, GuestName, HostIp, Prefix};
 
 /// Everything that the engine decides by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,21 @@ pub struct Policy {
     pub pacing: Pacing,
     /// Per-guest exceptions, first match first.
     pub guests: Vec<GuestRule>,
+    /// Whether the source says that a guest's addresses have left.
+    #[serde(default)]
+    pub retract: bool,
+    /// Which addresses of guests are believed.
+    #[serde(default)]
+    pub addresses: AddressPolicy,
+}
+
+/// Which addresses of guests are believed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressPolicy {
+    /// By whose word.
+    pub sources: Vec<AddressSource>,
+    /// Only addresses in these; empty means all.
+    pub prefixes: Vec<Prefix>,
 }
 
 /// Token buckets of one uplink.
@@ -49,6 +64,9 @@ pub struct GuestRule {
     pub pattern: String,
     /// Whether such guests are announced.
     pub announce: bool,
+    /// Addresses of such guests, where any are given.
+    #[serde(default)]
+    pub addresses: Vec<HostIp>,
 }
 
 impl Default for Policy {
@@ -61,6 +79,8 @@ impl Default for Policy {
             extend,
             pacing: Pacing::default(),
             guests: Vec::new(),
+            retract: true,
+            addresses: AddressPolicy::default(),
         }
     }
 }
@@ -73,6 +93,50 @@ impl Policy {
             .iter()
             .find(|rule| rule.matches(guest, name))
             .is_some_and(|rule| !rule.announce)
+    }
+
+    /// The addresses that the settings give this guest: those of the first rule that matches and
+    /// has any.
+    #[must_use]
+    pub fn given(&self, guest: GuestId, name: &GuestName) -> &[HostIp] {
+        self.guests
+            .iter()
+            .find(|rule| !rule.addresses.is_empty() && rule.matches(guest, name))
+            .map_or(&[], |rule| &rule.addresses)
+    }
+}
+
+impl Default for AddressPolicy {
+    /// Those whose word a guest cannot forge.
+    fn default() -> Self {
+        use AddressSource as Source;
+        Self {
+            sources: vec![
+                Source::Xml,
+                Source::Config,
+                Source::Lease,
+                Source::Peer,
+                Source::Dhcp,
+            ],
+            prefixes: Vec::new(),
+        }
+    }
+}
+
+impl AddressPolicy {
+    /// Whether `source` may say that a guest has `ip`. Never so of addresses that mean something
+    /// on one link or host only (RFC 3927, RFC 1122 section 3.2.1.3).
+    #[must_use]
+    pub fn admits(&self, ip: HostIp, source: AddressSource) -> bool {
+        let address = ip.get();
+        !address.is_link_local()
+            && !address.is_loopback()
+            && self.sources.contains(&source)
+            && (self.prefixes.is_empty()
+                || self
+                    .prefixes
+                    .iter()
+                    .any(|prefix| prefix.contains(address.into())))
     }
 }
 

@@ -58,7 +58,8 @@ impl Engine {
         self.libvirt.resynced = true;
     }
 
-    fn missed_end(&mut self, id: GuestId) {
+    /// A guest ended, and nobody told how.
+    pub(super) fn missed_end(&mut self, id: GuestId) {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
@@ -137,6 +138,16 @@ impl Engine {
             State::Paused if runs => {
                 guest.state = State::Running;
                 self.inspect(id, now);
+            }
+            // libvirt cancels what it migrated when it starts again, and says no word of it.
+            State::Outgoing if runs => {
+                guest.state = State::Running;
+                self.break_departure(id, Outcome::Unknown);
+                self.inspect(id, now);
+            }
+            State::OutgoingPaused if facts.state == RunState::Paused => {
+                guest.state = State::Paused;
+                self.break_departure(id, Outcome::Unknown);
             }
             State::Running if runs => self.inspect(id, now),
             State::Running if facts.state == RunState::Paused => guest.state = State::Paused,

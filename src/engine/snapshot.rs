@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Round;
 use crate::model::{
-    GuestId, GuestName, MacAddr, Mode, Outcome, Phase, Refusal, Side, Timestamp, VlanId,
+    GuestId, GuestName, MacAddr, Mode, Outcome, Phase, Refusal, SendFault, Side, Timestamp, VlanId,
 };
 
 /// What the engine holds at one moment.
@@ -127,4 +127,10 @@ pub struct Measured {
     pub lost_frames: u32,
     /// Rounds that left whole.
     pub rounds: u8,
+    /// Why the latest frame that did not leave at its time did not; it may have left later.
+    #[serde(default)]
+    pub latest_fault: Option<SendFault>,
+    /// Addresses that were retracted.
+    #[serde(default)]
+    pub retractions: u32,
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::journal::Journal;
+use super::state::State;
 use super::{Action, Count, DescribeFault, Engine, Measure, Staging, plan};
-use crate::model::{GuestDescription, GuestId, Instant, Phase, Refusal};
+use crate::model::{GuestDescription, GuestId, Instant, Phase, Refusal, Side};
 
 /// How long after libvirt did not describe an arriving guest it is asked again.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(200);
@@ -11,6 +13,10 @@ pub(super) const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// How long after links changed between a question and its answer the question is asked anew: a
 /// device that is taken down goes through its steps within some milliseconds.
 const SETTLED: Duration = Duration::from_millis(10);
+
+/// How long after libvirt had no such guest it may yet say how the guest ended: it says so within
+/// milliseconds, and never of a guest that it ends while it starts itself.
+pub(super) const LAST_WORD: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Asks libvirt for the guest's XML, to stage it.
@@ -24,6 +30,7 @@ impl Engine {
         guest.question = now;
         guest.ask_again = None;
         guest.confirming = None;
+        guest.gone = None;
         guest.staging = None;
         self.act(Action::Describe {
             guest: id,
@@ -71,10 +78,11 @@ impl Engine {
                     guest.ask_again = Some(now + ASK_AGAIN);
                 }
             }
-            Err(DescribeFault::Gone | DescribeFault::Malformed) => {
+            Err(fault @ (DescribeFault::Gone | DescribeFault::Malformed)) => {
                 if let Some(guest) = self.guests.get_mut(&id) {
                     guest.asked = None;
                     guest.single = None;
+                    guest.gone = (fault == DescribeFault::Gone).then_some(now + LAST_WORD);
                 }
             }
         }
@@ -95,15 +103,23 @@ impl Engine {
             guest.confirming = None;
             return;
         }
-        let unconfirmed = guest.foretold.is_some() || guest.confirming.is_some();
-        let asked = guest.asked.take().filter(|_| guest.foretold.is_none());
+        let foretold = guest.foretold.is_some();
+        let unconfirmed = foretold || guest.confirming.is_some();
+        let asked = guest.asked.take().filter(|_| !foretold);
         let refused = staging.refused.clone();
+        let came = staging.frames.iter().any(|frame| frame.behind_uplink);
+        if came && guest.state == (State::Incoming { certain: false }) {
+            guest.found = Some(Journal::new(Side::Destination));
+        }
         for frame in &staging.frames {
             self.pacer.prepare(&frame.uplinks, now);
         }
         guest.staging = Some(staging);
         guest.staged_at = now;
         guest.reserve(rounds);
+        if !foretold {
+            self.watch(id);
+        }
         if let Some(asked) = asked {
             self.act(Action::Measure(
                 Measure::Staging,

@@ -5,5 +5,7 @@ mod hints;
 mod leftovers;
 mod links;
 mod pacing;
+mod resync;
+mod retractions;
 mod stage;
 mod world;

@@ -65,6 +65,8 @@ impl Engine {
             cause: Cause::Completed,
         };
         match status {
+            // A destination that takes a broken post-copy up again says this of an arrival.
+            MigrationStatus::Setup if self.is_arriving(guest) => {}
             MigrationStatus::Setup => self.step(guest, Signal::Setup, occasion),
             MigrationStatus::Completed => {
                 self.arrived_whole(guest);
@@ -117,13 +119,13 @@ impl Engine {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
-        let absent = guest.state == State::Absent;
         if let Some(journal) = &mut guest.departure {
             journal.set_downtime(job.downtime_ms.filter(|_| job.success));
-            if absent {
-                self.close_departure(id, crate::model::Outcome::Completed);
-                self.forget_if_over(id);
+            if guest.state == State::Absent {
+                guest.closing = None;
             }
+            self.close_departure_when_done(id);
+            self.forget_if_over(id);
         }
     }
 
@@ -131,6 +133,13 @@ impl Engine {
         self.guests
             .get(&guest)
             .is_some_and(|guest| matches!(guest.state, State::Incoming { .. }))
+    }
+
+    /// Whether a part of the guest has yet to come.
+    fn is_arriving(&self, guest: GuestId) -> bool {
+        self.guests
+            .get(&guest)
+            .is_some_and(|guest| guest.arrival.is_some() && !guest.arrived_whole)
     }
 
     fn travels(&mut self, guest: GuestId, mode: Mode) {

@@ -66,6 +66,6 @@ impl Waiting {
 pub(crate) const fn class(ticket: &Ticket) -> Class {
     match ticket.round {
         Round::Early | Round::Scheduled(1) => Class::First,
-        Round::Scheduled(_) | Round::Single => Class::Repeat,
+        Round::Scheduled(_) | Round::Single | Round::Retraction(_) => Class::Repeat,
     }
 }

@@ -15,6 +15,7 @@
 //!
 //! A libvirt that is not there is no error: the worker tries until it is.
 
+mod arriving;
 mod callbacks;
 mod find;
 mod hearer;

@@ -177,6 +177,26 @@ pub(super) const HOOK_HINTS: Definition = counter(
     "Guests that libvirt's hook script foretold, by what became of that.",
     &["outcome"],
 );
+pub(super) const CONTESTED_ADDRESSES: Definition = counter(
+    "macmove_contested_addresses_total",
+    "IP addresses of guests that another station had, too: not retracted.",
+    &[],
+);
+pub(super) const UNARP_HONOURED: Definition = counter(
+    "macmove_unarp_honoured_total",
+    "Neighbour entries of this host that were deleted on an UNARP.",
+    &[],
+);
+pub(super) const UNARP_REFUSED: Definition = counter(
+    "macmove_unarp_refused_total",
+    "UNARPs that were heard and deleted no neighbour entry.",
+    &["reason"],
+);
+pub(super) const UNARP_LISTENING: Definition = gauge(
+    "macmove_unarp_listening",
+    "1 while UNARPs of others are heard and honoured.",
+    &[],
+);
 pub(super) const LIBVIRT_CONNECTED: Definition = gauge(
     "macmove_libvirt_connected",
     "1 while a connection to libvirt stands.",
@@ -250,6 +270,10 @@ pub const CATALOG: &[Definition] = &[
     HOOK_CALLS,
     HOOK_ERRORS,
     HOOK_HINTS,
+    CONTESTED_ADDRESSES,
+    UNARP_HONOURED,
+    UNARP_REFUSED,
+    UNARP_LISTENING,
     LIBVIRT_CONNECTED,
     LIBVIRT_RESYNCED,
     GUESTS,

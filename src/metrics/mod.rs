@@ -6,7 +6,9 @@
 
 mod catalog;
 mod family;
+mod hooks;
 mod phases;
+mod unarp;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +19,11 @@ use prometheus::{Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 pub use catalog::{CATALOG, Definition, Kind};
 
 use crate::engine::{Action, Cause, Count, GuestPhase, Measure, Queue, Snapshot};
-use crate::model::{
-    FrameKind, HintOutcome, HookFault, HookOperation, Mode, Outcome, SendFault, Side,
-};
+use crate::model::{FrameKind, Mode, Outcome, SendFault, Side};
 use family::Families;
+use hooks::HookMetrics;
 use phases::Phases;
+use unarp::UnarpMetrics;
 
 /// How one migration ended, as a label set.
 pub type Ending = (Side, Mode, Outcome);
@@ -47,9 +49,9 @@ pub struct Metrics {
     stale_answers: IntCounter,
     entries_undone: IntCounter,
     ledger_errors: IntCounter,
-    hook_calls: BTreeMap<HookOperation, IntCounter>,
-    hook_errors: BTreeMap<HookFault, IntCounter>,
-    hook_hints: BTreeMap<HintOutcome, IntCounter>,
+    hooks: HookMetrics,
+    contested_addresses: IntCounter,
+    unarp: UnarpMetrics,
     libvirt_connected: IntGauge,
     libvirt_resynced: IntGauge,
     guests: BTreeMap<GuestPhase, IntGauge>,
@@ -117,18 +119,9 @@ impl Metrics {
             stale_answers: families.counter(&catalog::STALE_ANSWERS)?,
             entries_undone: families.counter(&catalog::ENTRIES_UNDONE)?,
             ledger_errors: families.counter(&catalog::LEDGER_ERRORS)?,
-            hook_calls: families.counters(
-                &catalog::HOOK_CALLS,
-                HookOperation::ALL.iter().map(|&o| (o, [o.label()])),
-            )?,
-            hook_errors: families.counters(
-                &catalog::HOOK_ERRORS,
-                HookFault::ALL.iter().map(|&f| (f, [f.label()])),
-            )?,
-            hook_hints: families.counters(
-                &catalog::HOOK_HINTS,
-                HintOutcome::ALL.iter().map(|&o| (o, [o.label()])),
-            )?,
+            hooks: HookMetrics::new(&families)?,
+            contested_addresses: families.counter(&catalog::CONTESTED_ADDRESSES)?,
+            unarp: UnarpMetrics::new(&families)?,
             libvirt_connected: families.gauge(&catalog::LIBVIRT_CONNECTED)?,
             libvirt_resynced: families.gauge(&catalog::LIBVIRT_RESYNCED)?,
             guests: families.gauges(&catalog::GUESTS, GUEST_PHASES.map(|(p, word)| (p, [word])))?,
@@ -141,10 +134,7 @@ impl Metrics {
             guest_labels: AtomicBool::new(true),
             registry: families.registry().clone(),
         };
-        let build = [((), [version, std::env::consts::ARCH])];
-        for info in families.gauges(&catalog::BUILD_INFO, build)?.values() {
-            info.set(1);
-        }
+        show_build(&families, version)?;
         metrics
             .registry
             .register(Box::new(ProcessCollector::for_self()))?;
@@ -179,21 +169,12 @@ impl Metrics {
             Action::Describe { .. }
             | Action::Stage { .. }
             | Action::Unstage { .. }
+            | Action::Watch { .. }
+            | Action::Unwatch { .. }
             | Action::Send(_)
             | Action::Reached { .. }
             | Action::Refused { .. }
             | Action::Finished(_) => {}
-        }
-    }
-
-    /// Counts what came in by the hook socket.
-    pub fn hook(&self, told: Result<HookOperation, HookFault>) {
-        let counter = match told {
-            Ok(operation) => self.hook_calls.get(&operation),
-            Err(fault) => self.hook_errors.get(&fault),
-        };
-        if let Some(counter) = counter {
-            counter.inc();
         }
     }
 
@@ -215,7 +196,8 @@ impl Metrics {
             Count::Stale => Some(&self.stale_answers),
             Count::EntriesUndone => Some(&self.entries_undone),
             Count::LedgerFaults => Some(&self.ledger_errors),
-            Count::Hints(outcome) => self.hook_hints.get(&outcome),
+            Count::Hints(outcome) => self.hooks.hint(outcome),
+            Count::ContestedAddresses => Some(&self.contested_addresses),
         };
         if let Some(counter) = counter {
             counter.inc_by(by);
@@ -286,6 +268,14 @@ impl Metrics {
             .iter()
             .map(|(&queue, counter)| (queue, counter.get()))
     }
+}
+
+fn show_build(families: &Families, version: &str) -> Result<(), prometheus::Error> {
+    let build = [((), [version, std::env::consts::ARCH])];
+    for info in families.gauges(&catalog::BUILD_INFO, build)?.values() {
+        info.set(1);
+    }
+    Ok(())
 }
 
 /// Every place where a guest can stand, with its word in JSON.

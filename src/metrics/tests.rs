@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::{GuestView, LibvirtView, PhaseAt};
-use crate::model::{GuestId, GuestName, Phase, Timestamp};
+use crate::model::{
+    GuestId, GuestName, HintOutcome, HookFault, HookOperation, Phase, Timestamp, UnarpRefusal,
+};
 
 fn metrics() -> Metrics {
     Metrics::new("1.2.3").unwrap()
@@ -21,6 +23,7 @@ fn every_count() -> Vec<Count> {
         Count::Stale,
         Count::EntriesUndone,
         Count::LedgerFaults,
+        Count::ContestedAddresses,
     ];
     counts.extend(HintOutcome::ALL.iter().map(|&o| Count::Hints(o)));
     counts.extend(FrameKind::ALL.iter().map(|&kind| Count::Frames(kind)));
@@ -149,6 +152,9 @@ fn every_declared_metric_is_touched() {
     metrics.observe(&snapshot());
     metrics.configure(true, true);
     metrics.observe_brakes(true, true);
+    metrics.unarp_honoured();
+    metrics.unarp_refused(UnarpRefusal::OtherMac, 1);
+    metrics.set_unarp_listening(true);
     let after = series(&metrics);
     for definition in CATALOG
         .iter()
@@ -163,6 +169,24 @@ fn every_declared_metric_is_touched() {
             .any(|line| line.starts_with(definition.name));
         assert!(changed, "{} is never touched", definition.name);
     }
+}
+
+#[test]
+fn each_refusal_of_an_unarp_adds_to_one_series_of_its_own() {
+    let metrics = metrics();
+    let mut touched = BTreeSet::new();
+    for &refusal in UnarpRefusal::ALL {
+        let before = series(&metrics);
+        metrics.unarp_refused(refusal, 3);
+        let after = series(&metrics);
+        let changed: Vec<_> = after.difference(&before).collect();
+        let name = format!("macmove_unarp_refused_total{{reason=\"{refusal}\"}} 3");
+        assert_eq!(changed, [&name]);
+        assert!(touched.insert(name));
+    }
+    let all: Vec<_> = metrics.unarps_refused().collect();
+    assert_eq!(all.len(), UnarpRefusal::ALL.len());
+    assert!(all.iter().all(|&(_, count)| count == 3));
 }
 
 #[test]

@@ -1,22 +1,31 @@
 //! The words every layer shares: addresses, links, guests and time. Pure values, no behaviour
 //! beyond parsing and formatting.
 
+mod address;
 mod guest;
+mod host_ip;
 mod link;
 mod mac;
+mod neighbour;
 mod nic;
 mod outcome;
+mod prefix;
 mod text;
 mod time;
 mod vlan;
 
+pub use address::{AddressSource, GivenAddress};
 pub use guest::{GuestDescription, GuestId, GuestName, ParseGuestIdError};
+pub use host_ip::{HostIp, HostIpError};
 pub use link::{Ifindex, LinkName, LinkState, ParseLinkNameError, PortState};
 pub use mac::{MacAddr, ParseMacError};
+pub use neighbour::{Keeper, Neighbour};
 pub use nic::{Attachment, Interface, Nic, Refusal, UnsupportedAttachment};
 pub use outcome::{
     FrameKind, HintOutcome, HookFault, HookOperation, Mode, Outcome, Phase, SendFault, Side,
+    UnarpRefusal,
 };
+pub use prefix::{ParsePrefixError, Prefix};
 pub use text::{Escaped, is_unsafe_in_text};
 pub use time::{Instant, Timestamp};
 pub use vlan::{VlanId, VlanIdError};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinkName, MacAddr, VlanId};
+use super::{GivenAddress, LinkName, MacAddr, VlanId};
 
 /// One `<interface>`: the XML's own words, and what follows from them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +21,17 @@ pub struct Interface {
     pub model: Option<String>,
     /// `vlan/tag/@id`, those that are VLANs, in document order.
     pub vlans: Vec<VlanId>,
+    /// IPv4 addresses that libvirt gives it; at most [`Interface::ADDRESSES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<GivenAddress>,
     /// The NIC, or why it will not be announced.
     pub nic: Result<Nic, Refusal>,
+}
+
+impl Interface {
+    /// Addresses of one NIC that are remembered. A host with more is a router or a load balancer,
+    /// which speaks for itself; the first ones stay.
+    pub const ADDRESSES: usize = 8;
 }
 
 /// A NIC that can be announced as far as its XML tells.

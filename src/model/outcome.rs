@@ -1,7 +1,5 @@
 //! The closed sets of words that label metrics, history and logs alike.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// Gives an enum of unit variants its list of values and its label text.
@@ -18,8 +16,8 @@ macro_rules! labels {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.label())
             }
         }
@@ -35,6 +33,7 @@ pub enum Side {
     /// The guest arrives.
     Destination,
 }
+pub(super) use labels;
 labels!(Side: Source => "source", Destination => "destination");
 
 /// How the memory travels.
@@ -126,7 +125,7 @@ pub enum SendFault {
     NoCarrier,
     /// The guest's port is not in FORWARDING, so the bridge would drop the frame unseen.
     NotForwarding,
-    /// `ENETDOWN`, or an injection's return value other than 0.
+    /// `ENETDOWN`; or an injection was not taken, for the link is down or the CPU's backlog is full.
     NetDown,
     /// `ENOBUFS` or `EAGAIN`: a queue is full.
     NoBuffers,
@@ -260,4 +259,97 @@ labels!(HintOutcome:
     Differed => "differed",
     Unconfirmed => "unconfirmed",
     Needless => "needless",
+);
+
+/// Why an UNARP was heard and no neighbour entry deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnarpRefusal {
+    /// The frame ends within its ARP body.
+    Truncated,
+    /// The frame is longer than an UNARP and its padding.
+    Oversized,
+    /// The hardware type is not Ethernet.
+    HardwareType,
+    /// The protocol type is not IPv4.
+    ProtocolType,
+    /// The protocol address is not IPv4's in length.
+    ProtocolLength,
+    /// It is no ARP reply.
+    Operation,
+    /// The target is not 255.255.255.255.
+    Target,
+    /// The address that leaves is no host's.
+    Host,
+    /// The frame is no UNARP in any other way.
+    NotUnarp,
+    /// The Ethernet destination is not everybody.
+    NotBroadcast,
+    /// The Ethernet source is no station's.
+    Source,
+    /// It is in a VLAN that this host is not in, or for another station.
+    OtherHost,
+    /// The address is outside `unarp.honour_prefixes`.
+    OutsidePrefixes,
+    /// More were heard on the link in a second than entries are looked up.
+    LookupRate,
+    /// There is no entry for the address on the link, or none with a MAC address.
+    NoEntry,
+    /// The entry names another MAC address than the UNARP's Ethernet source: it is right already,
+    /// or the UNARP is not from who held the address.
+    OtherMac,
+    /// The entry is permanent.
+    Permanent,
+    /// The entry is on a link without ARP.
+    NoArp,
+    /// The entry is a controller's.
+    Controller,
+    /// A route goes by way of the address.
+    NextHop,
+    /// The routes cannot be read, so that the address may be a next hop.
+    RoutesUnknown,
+    /// The address's entry on the link was deleted less than 5 s ago.
+    AddressRate,
+    /// Ten entries of the link were deleted within the last second.
+    LinkRate,
+    /// The entry changed while this was decided.
+    Changed,
+    /// The operator paused the agent.
+    Paused,
+    /// This is a dry run.
+    DryRun,
+    /// More were heard than are read, or than the kernel keeps for us.
+    Overrun,
+    /// The kernel refused to give or to delete the entry.
+    Kernel,
+}
+labels!(UnarpRefusal:
+    Truncated => "truncated",
+    Oversized => "oversized",
+    HardwareType => "hardware_type",
+    ProtocolType => "protocol_type",
+    ProtocolLength => "protocol_length",
+    Operation => "operation",
+    Target => "target",
+    Host => "host",
+    NotUnarp => "not_unarp",
+    NotBroadcast => "not_broadcast",
+    Source => "source",
+    OtherHost => "other_host",
+    OutsidePrefixes => "outside_prefixes",
+    LookupRate => "lookup_rate",
+    NoEntry => "no_entry",
+    OtherMac => "other_mac",
+    Permanent => "permanent",
+    NoArp => "no_arp",
+    Controller => "controller",
+    NextHop => "next_hop",
+    RoutesUnknown => "routes_unknown",
+    AddressRate => "address_rate",
+    LinkRate => "link_rate",
+    Changed => "changed",
+    Paused => "paused",
+    DryRun => "dry_run",
+    Overrun => "overrun",
+    Kernel => "kernel",
 );

@@ -7,9 +7,12 @@
 pub mod bpf;
 pub mod clock;
 pub mod event_loop;
+pub mod link_address;
 pub mod named_socket;
 pub mod netlink;
 pub mod packet;
+pub mod packet_ear;
 pub mod timer;
 pub mod virt_connection;
 pub mod virt_events;
+pub mod virt_links;

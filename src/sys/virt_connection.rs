@@ -127,6 +127,12 @@ impl Connection {
         alive != 0
     }
 
+    /// The libvirt at the other end, as 1,000,000 times its major plus 1,000 times its minor number
+    /// plus its release.
+    pub fn libvirt_version(&self) -> Result<u32, VirtError> {
+        Ok(self.0.lib_version()?)
+    }
+
     /// Every domain, running or not.
     pub fn domains(&self) -> Result<Vec<Domain>, VirtError> {
         let domains = self.0.list_all_domains(0)?;
@@ -174,7 +180,8 @@ impl Domain {
         Ok(Self::hold(unsafe { VirtDomain::from_ptr(pointer) }))
     }
 
-    fn as_ptr(&self) -> sys::virDomainPtr {
+    /// The raw pointer, valid while `self` lives.
+    pub(super) fn as_ptr(&self) -> sys::virDomainPtr {
         // SAFETY: the pointer is only passed to calls that end before `self` does.
         unsafe { self.0.as_ptr() }
     }
@@ -202,7 +209,13 @@ impl Domain {
         Ok((state, reason))
     }
 
-    /// Its XML as it runs, or as it is defined where it does not; without secrets.
+    /// Whether libvirt has statistics of such an interface, named by its link or its address.
+    pub(super) fn interface_stats(&self, interface: &str) -> bool {
+        self.0.interface_stats(interface).is_ok()
+    }
+
+    /// Its XML as it runs, or as it is defined where it does not; without secrets. May wait for the
+    /// job under way, see [`super::virt_links`].
     pub fn xml(&self) -> Result<String, VirtError> {
         Ok(self.0.xml_desc(0)?)
     }

@@ -3,8 +3,8 @@
 use pnet::packet::arp::ArpHardwareTypes;
 use pnet::packet::ethernet::{EtherType, EtherTypes};
 
-use super::{Addresses, HostIp, Opcode, ParseError, Unarp};
-use crate::model::MacAddr;
+use super::{Addresses, Opcode, ParseError, Unarp};
+use crate::model::{HostIp, MacAddr};
 
 /// The body of a frame.
 ///

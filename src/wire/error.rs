@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::{HostIpError, Opcode};
-use crate::model::VlanIdError;
+use super::Opcode;
+use crate::model::{HostIpError, VlanIdError};
 
 /// Why octets are no frame that macmoved speaks. One variant a reason, so that they can be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,8 +5,8 @@ use pnet::packet::ethernet::{EtherType, EtherTypes, EthernetPacket, MutableEther
 use pnet::packet::vlan::{MutableVlanPacket, VlanPacket};
 
 use super::addresses::{from_pnet, to_pnet};
-use super::{Addresses, Body, EmitError, Garp, HostIp, ParseError, RarpOperation, Unarp};
-use crate::model::{MacAddr, VlanId};
+use super::{Addresses, Body, EmitError, Garp, ParseError, RarpOperation, Unarp};
+use crate::model::{HostIp, MacAddr, VlanId};
 
 /// One frame, without its check sequence.
 ///

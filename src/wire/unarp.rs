@@ -2,7 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::{HostIp, HostIpError, Opcode, ParseError};
+use super::{Opcode, ParseError};
+use crate::model::{HostIp, HostIpError};
 
 /// "Forget this host" (RFC 1868 section 3): an ARP reply to 255.255.255.255 without MACs.
 ///

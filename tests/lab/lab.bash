@@ -9,13 +9,15 @@ LAB=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 REPO=$(readlink -f "$LAB/../..")
 # State of a running lab: sockets, logs, captures. Short, for a socket's path takes 107 octets.
 LAB_DIR=${LAB_DIR:-/run/macmoved-lab}
-# What outlives it: the guest's kernel and initramfs, promtool.
+# What outlives it: the guest's kernel and initramfs, promtool, backports.
 LAB_CACHE=${LAB_CACHE:-${CARGO_TARGET_DIR:-$REPO/target}/lab}
+# What hosts run: nothing for this system's libvirt and QEMU, or backports.
+LAB_RELEASE=${LAB_RELEASE:-}
 # Guest networks 0 and 1 and the migration network, TEST-NET-1 to 3 (RFC 5737), without the last
 # octet. The peer is .254 in the guests' networks; hosts a, b, c are .1, .2, .3 in the last.
 LAB_NETS=(192.0.2 198.51.100)
 LAB_MIGRATION_NET=203.0.113
-export LAB_DIR LAB_CACHE LC_ALL=C.UTF-8 TZ=UTC
+export LAB_DIR LAB_CACHE LAB_RELEASE LC_ALL=C.UTF-8 TZ=UTC
 PATH=$PATH:/usr/sbin:/sbin:$LAB_CACHE/bin
 
 # No command of a script here fails unheard.

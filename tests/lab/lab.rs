@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use std::{env, fs, process, thread};
 
-use crate::evidence::{Evidence, Stamp};
+use crate::evidence::{Evidence, Stamp, guest_mac};
 
 /// Where a test run keeps its lab, apart from the demo's and from one brought up by hand.
 const LAB_DIR: &str = "/run/macmoved-tests";
@@ -38,6 +38,12 @@ pub(crate) struct Calls<'a> {
     pid: String,
 }
 
+/// What a host's QEMUs say from a moment on.
+pub(crate) struct Watch {
+    log: PathBuf,
+    from: usize,
+}
+
 impl Guest {
     /// A silent guest with one NIC, `number` from 1 to 253.
     pub(crate) fn silent(number: u8) -> Self {
@@ -64,6 +70,11 @@ impl Guest {
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The MAC address of its first NIC.
+    pub(crate) fn mac(&self) -> String {
+        guest_mac(0, self.number).to_string()
     }
 
     /// Its address in guest network `nic`.
@@ -105,6 +116,41 @@ impl Lab {
         self.run("migrate", &words);
     }
 
+    /// Tries to; whether it succeeds within a minute.
+    pub(crate) fn try_migrate(
+        &self,
+        guest: &Guest,
+        from: &str,
+        to: &str,
+        options: &[&str],
+    ) -> bool {
+        let mut command = self.command("migrate");
+        command.args([&guest.name, from, to]).args(options);
+        let begin = Instant::now();
+        let mut migrate = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the lab's commands can be run");
+        while begin.elapsed() < Duration::from_secs(60) {
+            if let Some(status) = migrate.try_wait().expect("it is our child") {
+                return status.success();
+            }
+            pause(20);
+        }
+        migrate.kill().expect("it is our child");
+        migrate.wait().expect("it is our child");
+        panic!("{}: the migration does not end", guest.name);
+    }
+
+    /// Listens to what QEMU says on a host from here on.
+    pub(crate) fn watch(&self, host: &str) -> Watch {
+        let log = self.dir.join(host).join("run/qmp.log");
+        let from = fs::read(&log).expect("libvirtd runs").len();
+        Watch { log, from }
+    }
+
     /// Runs a command on a host, on the peer or in the fabric, and returns what it prints.
     pub(crate) fn host(&self, place: &str, words: &[&str]) -> String {
         let mut all = vec![place];
@@ -118,16 +164,22 @@ impl Lab {
         self.run("send", &[place, link, &digits.concat()]);
     }
 
-    /// Starts the agent on a host with a configuration and further options.
+    /// Starts the agent on a host with a configuration and further options, and waits until it is
+    /// ready.
     pub(crate) fn agent(&self, host: &str, configuration: &str, options: &[&str]) {
+        self.start_agent("start", host, configuration, options);
+    }
+
+    /// The same where libvirt may not answer: waits until the agent lives.
+    pub(crate) fn launch_agent(&self, host: &str, configuration: &str) {
+        self.start_agent("launch", host, configuration, &[]);
+    }
+
+    fn start_agent(&self, verb: &str, host: &str, configuration: &str, options: &[&str]) {
         let file = self.dir.join(format!("{host}.toml"));
         fs::write(&file, configuration).expect("the lab's directory can be written to");
-        let mut words = vec![
-            host,
-            "start",
-            "--config",
-            file.to_str().expect("a plain path"),
-        ];
+        let file = file.to_str().expect("a plain path");
+        let mut words = vec![host, verb, "--config", file];
         words.extend(options);
         self.run("agent", &words);
     }
@@ -269,6 +321,25 @@ impl Drop for Lab {
             self.try_run("down", &[]);
         } else {
             self.run("down", &[]);
+        }
+    }
+}
+
+impl Watch {
+    /// Waits until it says these words.
+    pub(crate) fn wait(&self, words: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let log = fs::read(&self.log).expect("it was there");
+            if String::from_utf8_lossy(&log[self.from..]).contains(words) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{} does not say {words}",
+                self.log.display()
+            );
+            pause(5);
         }
     }
 }

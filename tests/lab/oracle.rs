@@ -5,8 +5,11 @@
 
 mod case;
 mod network;
+pub(crate) mod retraction;
+mod rollback;
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use macmoved::model::MacAddr;
 
@@ -26,6 +29,8 @@ pub(crate) struct Expect {
     pub(crate) first_within: f64,
     /// How many announcements may enter the fabric by one port.
     pub(crate) pacing: Option<Pacing>,
+    /// Addresses that the source retracts, with their guest's number.
+    pub(crate) retracted: Vec<(u8, Ipv4Addr)>,
 }
 
 /// A token bucket.
@@ -59,12 +64,22 @@ pub(crate) enum Rule {
     RoundAstray,
     /// 3: an announcement has the octets of QEMU's.
     Octets,
-    /// 5: one move in the fabric's FDB per migration and MAC.
+    /// 4: once the guest is back at the source, every round goes from there, at its time.
+    RollbackMissing,
+    /// 4: and nothing from the destination, but an early announcement on its way.
+    DestinationSilent,
+    /// 4: and the fabric has the guest behind the source again.
+    FabricAstray,
+    /// 5: one move in the fabric's FDB per migration and MAC, and one for a rollback.
     OneMove,
     /// 6: pacing holds in every window.
     Pacing,
     /// 6: first frames go before repeats.
     FirstsFirst,
+    /// Each known address of a guest that left is retracted, once.
+    RetractionMissing,
+    /// Nothing else is.
+    RetractionAstray,
     /// 10: only guests that are here, and only when they arrive.
     Unasked,
 }
@@ -75,9 +90,10 @@ impl Rule {
             Self::SourceSilent => 1,
             Self::DestinationWaits => 2,
             Self::RoundMissing | Self::RoundAstray | Self::Octets => 3,
+            Self::RollbackMissing | Self::DestinationSilent | Self::FabricAstray => 4,
             Self::OneMove => 5,
             Self::Pacing | Self::FirstsFirst => 6,
-            Self::Unasked => 10,
+            Self::Unasked | Self::RetractionMissing | Self::RetractionAstray => 10,
         }
     }
 }
@@ -103,6 +119,7 @@ impl Default for Expect {
             tolerance: 100.0,
             first_within: 100.0,
             pacing: None,
+            retracted: Vec::new(),
         }
     }
 }
@@ -135,17 +152,14 @@ pub(crate) fn announcement(mac: MacAddr) -> Vec<u8> {
 /// Every violation, migration by migration.
 pub(crate) fn judge(evidence: &Evidence, expect: &Expect) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for migration in evidence
-        .migrations
-        .iter()
-        .filter(|migration| migration.succeeded)
-    {
+    for migration in &evidence.migrations {
         for nic in evidence.nics(migration.guest) {
             violations.extend(Case::of(evidence, expect, migration, nic).violations());
         }
     }
     violations.extend(network::unasked(evidence));
     violations.extend(network::paced(evidence, expect));
+    violations.extend(retraction::retracted(evidence, expect));
     violations
 }
 

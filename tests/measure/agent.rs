@@ -144,6 +144,8 @@ impl Agent {
             Action::Measure(Measure::EventToWire(_), delay) => self.event_to_wire = Some(delay),
             Action::Send(_)
             | Action::Unstage { .. }
+            | Action::Watch { .. }
+            | Action::Unwatch { .. }
             | Action::Reached { .. }
             | Action::Refused { .. }
             | Action::Finished(_)

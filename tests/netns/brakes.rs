@@ -1,11 +1,6 @@
 //! Brakes: nothing leaves while the agent is paused, and an order outlasts its process.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use macmoved::emit::RouteChoice;
 use macmoved::engine::Round;
@@ -13,6 +8,7 @@ use macmoved::model::SendFault;
 use macmoved::wire::Frame;
 use serde_json::{Value, json};
 
+use crate::daemon::{Daemon, NO_LIBVIRT};
 use crate::world::{
     Ear, MAC, Rig, build, ears, guest_talks_at_the_old_host, ip, isolated, port_of, settle, sh,
 };
@@ -118,98 +114,6 @@ fn a_brake_allocates_nothing() {
     });
 }
 
-/// The daemon itself, without libvirt, in a directory of its own.
-struct Daemon<'d> {
-    directory: &'d Path,
-    child: Child,
-}
-
-impl<'d> Daemon<'d> {
-    fn start(directory: &'d Path) -> Self {
-        let configuration = format!(
-            "[libvirt]\nuri = \"qemu+unix:///system?socket=/nonexistent\"\n\
-             [control]\nsocket = \"{0}/control.sock\"\n[state]\ndirectory = \"{0}/state\"\n",
-            directory.display()
-        );
-        fs::write(directory.join("macmoved.toml"), configuration).unwrap();
-        let log = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(directory.join("log"))
-            .unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_macmoved"))
-            .arg("--config")
-            .arg(directory.join("macmoved.toml"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let daemon = Self { directory, child };
-        daemon.wait_for("an answer", |daemon| {
-            daemon.ask(&["status"]).status.success()
-        });
-        daemon
-    }
-
-    fn ask(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_macmovectl"))
-            .arg("--socket")
-            .arg(self.directory.join("control.sock"))
-            .args(arguments)
-            .output()
-            .unwrap()
-    }
-
-    fn says(&self, arguments: &[&str]) -> String {
-        let output = self.ask(arguments);
-        assert!(output.status.success(), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn brakes(&self) -> Value {
-        let status: Value = serde_json::from_str(&self.says(&["status", "--json"])).unwrap();
-        status["brakes"].clone()
-    }
-
-    fn gauge() -> String {
-        let mut stream = TcpStream::connect("127.0.0.1:11868").unwrap();
-        stream
-            .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("macmove_paused "));
-        line.unwrap_or_default().to_owned()
-    }
-
-    fn wait_for(&self, what: &str, mut come: impl FnMut(&Self) -> bool) {
-        let begin = Instant::now();
-        while !come(self) {
-            let log = || fs::read_to_string(self.directory.join("log")).unwrap();
-            assert!(
-                begin.elapsed() < Duration::from_secs(20),
-                "{what} did not come\n{}",
-                log()
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn end(mut self, signal: &str) {
-        sh(&format!("kill -{signal} {}", self.child.id()));
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Daemon<'_> {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
 #[test]
 fn an_operator_pauses_restarts_and_resumes_the_daemon() {
     isolated(
@@ -217,25 +121,25 @@ fn an_operator_pauses_restarts_and_resumes_the_daemon() {
         || {
             ip(&["link set lo up"]);
             let directory = tempfile::tempdir().unwrap();
-            let daemon = Daemon::start(directory.path());
+            let daemon = Daemon::start(directory.path(), NO_LIBVIRT);
             let free = json!({
                 "paused": false, "paused_by": null, "until_ns": null, "file": null,
                 "reason": null, "safe_mode": false, "dry_run": false,
             });
             assert_eq!(daemon.brakes(), free);
-            assert_eq!(Daemon::gauge(), "macmove_paused 0");
+            assert_eq!(daemon.metric("macmove_paused"), "0");
 
             let said = daemon.says(&["pause"]);
             assert!(said.starts_with("PAUSED: nothing is sent"), "{said}");
-            assert_eq!(Daemon::gauge(), "macmove_paused 1");
+            assert_eq!(daemon.metric("macmove_paused"), "1");
             // To the service manager a crash is a restart, too.
             daemon.end("TERM");
-            let daemon = Daemon::start(directory.path());
+            let daemon = Daemon::start(directory.path(), NO_LIBVIRT);
             assert_eq!(daemon.brakes()["paused_by"], "command");
             daemon.end("KILL");
-            let daemon = Daemon::start(directory.path());
+            let daemon = Daemon::start(directory.path(), NO_LIBVIRT);
             assert!(daemon.says(&["status"]).starts_with("PAUSED: "));
-            assert_eq!(Daemon::gauge(), "macmove_paused 1");
+            assert_eq!(daemon.metric("macmove_paused"), "1");
 
             let said = daemon.says(&["pause", "--for", "1h", "--json"]);
             let said: Value = serde_json::from_str(&said).unwrap();
@@ -244,9 +148,9 @@ fn an_operator_pauses_restarts_and_resumes_the_daemon() {
             let said = daemon.says(&["resume"]);
             assert!(said.starts_with("resumed; "), "{said}");
             assert_eq!(daemon.brakes(), free);
-            assert_eq!(Daemon::gauge(), "macmove_paused 0");
+            assert_eq!(daemon.metric("macmove_paused"), "0");
             daemon.end("TERM");
-            assert_eq!(Daemon::start(directory.path()).brakes(), free);
+            assert_eq!(Daemon::start(directory.path(), NO_LIBVIRT).brakes(), free);
         },
     );
 }
@@ -258,7 +162,7 @@ fn a_file_pauses_the_daemon_while_it_is_there() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("paused");
         fs::write(&file, "fabric \u{1b}[2J work\nfrom nine to five\n").unwrap();
-        let daemon = Daemon::start(directory.path());
+        let daemon = Daemon::start(directory.path(), NO_LIBVIRT);
         let by_file = json!({
             "paused": true, "paused_by": "file", "until_ns": null, "file": file,
             "reason": "fabric \u{1b}[2J work", "safe_mode": false, "dry_run": false,

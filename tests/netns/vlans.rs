@@ -5,7 +5,9 @@ use macmoved::emit::{Route, RouteChoice};
 use macmoved::engine::Round;
 use macmoved::model::{Refusal, SendFault, VlanId};
 use macmoved::sys::clock;
+use macmoved::wire::Frame;
 
+use crate::retractions::{HOST, address};
 use crate::world::{
     Ear, MAC, Rig, build, guest_talks_at_the_old_host, isolated, name, peer_reaches_guest, plan,
     settings, settle, sh, ticket,
@@ -153,6 +155,44 @@ fn ports_and_bridges_without_vlans_are_read_as_such() {
             ticket.frame = 64;
             let beyond = rig.emitter.fire(&ticket, clock::now());
             assert_eq!(beyond, Err(SendFault::NotStaged));
+        },
+    );
+}
+
+#[test]
+fn an_address_is_retracted_in_the_guests_vlan_also_where_the_bridge_is_not_in_it() {
+    isolated(
+        "vlans::an_address_is_retracted_in_the_guests_vlan_also_where_the_bridge_is_not_in_it",
+        || {
+            build_filtering();
+            sh(&format!("ip link set br0 address {HOST}"));
+            for (joins, local) in [(false, 0), (true, 1)] {
+                if joins {
+                    sh("bridge vlan add vid 100 dev br0 self");
+                    sh("bridge vlan add vid 200 pvid untagged dev br0 self");
+                }
+                let mut rig = Rig::staged(RouteChoice::Injection);
+                let (mut peer, mut neighbour) = (Ear::at("peer"), Ear::at("guest9"));
+                let octets = Frame::unarp(HOST, address(), None).to_vec();
+                for frame in [0, 1] {
+                    let mut ticket = ticket(Round::Retraction(address()));
+                    ticket.frame = frame;
+                    assert_eq!(rig.emitter.fire(&ticket, clock::now()), Ok(()));
+                    // The peer is in VLAN 100 and the neighbour on the own bridge in 200.
+                    let expected = if frame == 0 {
+                        vec![octets.clone()]
+                    } else {
+                        vec![]
+                    };
+                    assert_eq!(peer.heard_from(HOST), expected, "frame {frame}, {joins}");
+                    let heard = neighbour.heard_from(HOST).len();
+                    assert_eq!(
+                        heard,
+                        if frame == 1 { local } else { 0 },
+                        "{frame}, {joins}"
+                    );
+                }
+            }
         },
     );
 }

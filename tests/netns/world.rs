@@ -165,14 +165,19 @@ impl Ear {
         }
     }
 
-    /// Frames from `source` since the last call, waiting until nothing comes any more.
-    pub(crate) fn heard_from(&mut self, source: MacAddr) -> Vec<Vec<u8>> {
+    /// Frames since the last call, waiting until nothing comes any more.
+    pub(crate) fn heard(&mut self) -> Vec<Vec<u8>> {
         let mut frames = Vec::new();
         while let Ok(frame) = self.receiver.next() {
-            if frame.get(6..12) == Some(&source.octets()) {
-                frames.push(frame.to_vec());
-            }
+            frames.push(frame.to_vec());
         }
+        frames
+    }
+
+    /// Those from `source`.
+    pub(crate) fn heard_from(&mut self, source: MacAddr) -> Vec<Vec<u8>> {
+        let mut frames = self.heard();
+        frames.retain(|frame| frame.get(6..12) == Some(&source.octets()));
         frames
     }
 }
@@ -241,10 +246,12 @@ pub(crate) fn plan_of(nics: &[(MacAddr, &str)]) -> Plan {
         mac,
         attachment: Attachment::BridgeTap,
         target: name(target),
+        addresses: Vec::new(),
     };
     Plan {
         nics: nics.iter().enumerate().map(nic).collect(),
         refused: Vec::new(),
+        given: Vec::new(),
     }
 }
 

@@ -24,6 +24,8 @@ fn record(side: Side, outcome: Outcome) -> Record {
             frames: 5,
             lost_frames: 2,
             rounds: 5,
+            latest_fault: Some(SendFault::NoBuffers),
+            retractions: 3,
         },
         peer: None,
     }
@@ -49,7 +51,8 @@ fn a_migration_is_a_paragraph() {
         [
             "  staged       2023-11-14T22:13:20.000Z (1m ago)",
             "  event to wire 0.412 ms, downtime 241.000 ms",
-            "  frames: 1 before it ran, 5 in 5 rounds, 2 LOST",
+            "  frames: 1 before it ran, 5 in 5 rounds, 2 LOST (no_buffers)",
+            "  addresses retracted: 3",
         ]
     );
 }

@@ -15,7 +15,7 @@ fn status(changes: &[(&str, serde_json::Value)]) -> Status {
         "migrations": [{"side": "source", "mode": "precopy", "outcome": "failed", "count": 0}],
         "faults": [{"reason": "no_carrier", "count": 0}],
         "drops": [{"queue": "libvirt", "count": 0}],
-        "warnings": [],
+        "unarp": null, "warnings": [],
     });
     for (key, value) in changes {
         json[*key] = value.clone();
@@ -38,6 +38,26 @@ fn a_healthy_agent_is_five_lines() {
          guests:    12 running; 1 arriving; 2 leaving, stopped here\n\
          migrations: none yet\n"
     );
+}
+
+#[test]
+fn honoured_unarps_are_told_with_their_prefixes_and_refusals() {
+    let unarp = serde_json::json!({"listening": true, "prefixes": ["192.0.2.0/24", "10.0.0.0/8"],
+        "honoured": 1, "refused": [{"reason": "other_mac", "count": 4}]});
+    let text = shown(&[("unarp", unarp)]);
+    let line = "UNARP:     honoured for 192.0.2.0/24 10.0.0.0/8; 1 neighbour entry deleted\n";
+    assert!(text.contains(line), "{text}");
+    assert!(text.contains("not honoured  reason"), "{text}");
+    assert!(text.contains("other_mac"), "{text}");
+    let deaf = serde_json::json!({"listening": false, "prefixes": ["192.0.2.0/24"],
+        "honoured": 2, "refused": []});
+    let text = shown(&[("unarp", deaf)]);
+    assert!(
+        text.contains("UNARP:     NOT HEARD; should be honoured for"),
+        "{text}"
+    );
+    assert!(text.contains("; 2 neighbour entries deleted\n"), "{text}");
+    assert!(!text.contains("reason"), "{text}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::control::client::{CallError, Client};
 use crate::control::fixture::{Holder, connected, guest, holder, record};
 use crate::control::{Brakes, INTERFACE, Pause};
 use crate::engine::{Action, Count, GuestPhase, Queue, Snapshot};
-use crate::model::{Mode, Outcome, SendFault, Side};
+use crate::model::{Mode, Outcome, SendFault, Side, UnarpRefusal};
 
 struct Served {
     socket: PathBuf,
@@ -76,6 +76,13 @@ async fn status_is_the_agent_in_a_page() {
     ] {
         served.holder.view.metrics.apply(&Action::Count(count, by));
     }
+    let metrics = &served.holder.view.metrics;
+    metrics.set_unarp_listening(true);
+    metrics.unarp_honoured();
+    metrics.unarp_refused(UnarpRefusal::OtherMac, 5);
+    served.holder.facts.send_modify(|facts| {
+        Arc::make_mut(facts).honours = vec!["10.0.0.0/24".to_owned()];
+    });
     let client = Client::connect(&served.socket).await.unwrap();
     let text = client.status().await.unwrap();
     assert_eq!(
@@ -99,6 +106,10 @@ async fn status_is_the_agent_in_a_page() {
             ],
             "faults": [{"reason": "no_carrier", "count": 3}],
             "drops": [{"queue": "pacing", "count": 4}],
+            "unarp": {
+                "listening": true, "prefixes": ["10.0.0.0/24"], "honoured": 1,
+                "refused": [{"reason": "other_mac", "count": 5}],
+            },
             "warnings": ["beware"],
         })
     );
@@ -283,6 +294,13 @@ async fn brakes_work_while_the_drivers_queue_is_full() {
     waiting.abort();
 }
 
+/// Questions and callers that were counted as dropped.
+fn turned_away(served: &Served) -> u64 {
+    let drops = served.holder.view.metrics.drops();
+    let control = drops.filter(|(queue, _)| *queue == Queue::Control);
+    control.map(|(_, number)| number).sum()
+}
+
 #[tokio::test]
 async fn a_full_queue_refuses_at_once_and_a_stopped_driver_says_so() {
     let mut served = served(Snapshot::default()).await;
@@ -297,6 +315,7 @@ async fn a_full_queue_refuses_at_once_and_a_stopped_driver_says_so() {
         matches!(refused, CallError::Refused(AgentFault::Busy(_))),
         "{refused}"
     );
+    assert_eq!(turned_away(&served), 1);
     served.requests.close();
     drop(served.requests.recv().await);
     let refused = waiting.await.unwrap().unwrap_err();
@@ -348,6 +367,7 @@ async fn one_caller_too_many_is_turned_away_and_a_parting_one_makes_room() {
     }
     let mut surplus = UnixStream::connect(&served.socket).await.unwrap();
     assert_eq!(surplus.read(&mut [0; 1]).await.unwrap(), 0, "closed");
+    assert_eq!(turned_away(&served), 1);
     clients.pop();
     let start = Instant::now();
     while Client::connect(&served.socket).await.is_err() {

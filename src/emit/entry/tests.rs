@@ -71,10 +71,20 @@ fn answers_are_told_apart() {
     let verdict = |errno: i32| datagram(NLMSG_ERROR, 9, &errno.to_ne_bytes());
     assert_eq!(parse(&verdict(0), 9), Some(Answer::Verdict(0)));
     assert_eq!(parse(&verdict(-2), 9), Some(Answer::Verdict(-2)));
-    let behind = |pinned| Some(Answer::Behind { port: 5, pinned });
-    assert_eq!(parse(&neighbour(5, 2, 0), 9), behind(false));
-    assert_eq!(parse(&neighbour(5, 2, 0x40), 9), behind(true));
-    assert_eq!(parse(&neighbour(5, 0x80, 0), 9), behind(true));
+    let behind = |pinned, fixed| {
+        let port = 5;
+        Some(Answer::Behind {
+            port,
+            pinned,
+            fixed,
+        })
+    };
+    assert_eq!(parse(&neighbour(5, 2, 0), 9), behind(false, false));
+    assert_eq!(parse(&neighbour(5, 2, 0x40), 9), behind(true, false));
+    assert_eq!(parse(&neighbour(5, 0x80, 0), 9), behind(true, false));
+    assert_eq!(parse(&neighbour(5, 0x40, 0), 9), behind(false, true));
+    assert_eq!(parse(&neighbour(5, 0x40, 0x40), 9), behind(true, false));
+    assert_eq!(parse(&neighbour(5, 0x40, 0x10), 9), behind(false, false));
 }
 
 #[test]

@@ -23,6 +23,10 @@ pub struct Leftover {
     pub mac: MacAddr,
     /// Its VLAN, where the bridge filters.
     pub vlan: Option<VlanId>,
+    /// The entry is another's and static, as of libvirt's `macTableManager='libvirt'`. It moves to
+    /// the uplink when the guest is announced elsewhere, and would stay there for ever.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fixed: bool,
 }
 
 type Entries = BTreeSet<Leftover>;

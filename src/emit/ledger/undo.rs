@@ -1,4 +1,5 @@
-//! Takes forwarding entries back: read, compare, delete.
+//! Takes forwarding entries back: read, compare, delete; and lets those age that a static entry of
+//! a guest left behind an uplink.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -14,8 +15,8 @@ use netlink_packet_route::neighbour::{
 use rtnetlink::Handle;
 
 use super::book::Leftover;
-use crate::emit::topology::Topology;
-use crate::model::{Ifindex, LinkName, MacAddr};
+use crate::emit::topology::{Device, Kind, Topology};
+use crate::model::{Ifindex, LinkName, MacAddr, VlanId};
 use crate::sys::netlink;
 
 /// How long the kernel may take over one guest's entries.
@@ -43,6 +44,8 @@ struct Entry {
     vlan: u16,
     /// It ages, and no manager, controller or authenticator has put it there.
     dynamic: bool,
+    /// It is static, but moves with frames, and no controller has put it there.
+    fixed: bool,
 }
 
 /// What to delete.
@@ -86,10 +89,14 @@ impl Undoer {
         }
         let mut undone = 0;
         for ((port, name, bridge), leftovers) in by_port {
+            for leftover in leftovers.iter().filter(|leftover| leftover.fixed) {
+                undone += self.let_age(leftover).await?;
+            }
             if !self.is_there(port, name, bridge).await? {
                 continue;
             }
-            let entries = read(port, bridge).await?;
+            let entries = read(Some(port), bridge).await?;
+            let entries: Vec<_> = entries.into_iter().map(|(_, entry)| entry).collect();
             for leftover in leftovers {
                 for deletion in compare(leftover, &entries) {
                     undone += u64::from(self.delete(leftover, deletion).await?);
@@ -99,6 +106,54 @@ impl Undoer {
         Ok(undone)
     }
 
+    /// Has the bridge's static entry of a guest age, where it has moved from the guest's port to an
+    /// uplink. Returns how many.
+    async fn let_age(&self, leftover: &Leftover) -> Result<u64, UndoError> {
+        let vlan = leftover.vlan.map_or(0, VlanId::get);
+        let mut changed = 0;
+        for (port, entry) in read(None, leftover.bridge).await? {
+            let of_guest = (entry.mac, entry.vlan) == (leftover.mac, vlan);
+            if !of_guest || !entry.fixed || port == leftover.port {
+                continue;
+            }
+            let found = self.device(port).await?;
+            let uplink = found.is_some_and(|device| {
+                device.kind != Kind::Tap
+                    && device.state.master == Some(leftover.bridge)
+                    && !device.locked
+            });
+            if uplink {
+                self.replace_by_dynamic(port, leftover).await?;
+                changed += 1;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// The bridge clears what made the entry static where it is written anew as one that is
+    /// reachable (`fdb_add_entry` in `net/bridge/br_fdb.c`).
+    async fn replace_by_dynamic(
+        &self,
+        port: Ifindex,
+        leftover: &Leftover,
+    ) -> Result<(), rtnetlink::Error> {
+        let mac = leftover.mac.octets();
+        let mut request = self
+            .handle
+            .neighbours()
+            .add_bridge(port.get(), &mac)
+            .replace();
+        let message = request.message_mut();
+        message.header.state = NeighbourState::Reachable;
+        message.header.flags = NeighbourFlags::Controller;
+        if let Some(vlan) = leftover.vlan {
+            message
+                .attributes
+                .push(NeighbourAttribute::Vlan(vlan.get()));
+        }
+        request.execute().await
+    }
+
     /// Whether the port is the one that was written down, and nobody authenticates on it.
     async fn is_there(
         &self,
@@ -106,6 +161,13 @@ impl Undoer {
         name: LinkName,
         bridge: Ifindex,
     ) -> Result<bool, rtnetlink::Error> {
+        let device = self.device(port).await?;
+        Ok(device.is_some_and(|device| {
+            device.state.name == name && device.state.master == Some(bridge) && !device.locked
+        }))
+    }
+
+    async fn device(&self, port: Ifindex) -> Result<Option<Device>, rtnetlink::Error> {
         let request = self.handle.link().get().match_index(port.get());
         let mut links = std::pin::pin!(request.execute());
         let link = match links.try_next().await {
@@ -115,10 +177,7 @@ impl Undoer {
         };
         let mut topology = Topology::default();
         let ifindex = link.and_then(|link| topology.insert(&link));
-        let device = ifindex.and_then(|ifindex| topology.get(ifindex));
-        Ok(device.is_some_and(|device| {
-            device.state.name == name && device.state.master == Some(bridge) && !device.locked
-        }))
+        Ok(ifindex.and_then(|ifindex| topology.get(ifindex)).cloned())
     }
 
     /// Whether there was something to delete. The kernel deletes on the named port alone.
@@ -168,13 +227,13 @@ fn compare(leftover: &Leftover, entries: &[Entry]) -> Vec<Deletion> {
         .collect()
 }
 
-/// The entries of one port.
-async fn read(port: Ifindex, bridge: Ifindex) -> io::Result<Vec<Entry>> {
+/// The entries of one port of a bridge, or of all.
+async fn read(port: Option<Ifindex>, bridge: Ifindex) -> io::Result<Vec<(Ifindex, Entry)>> {
     // The kernel takes port and bridge from the header and attribute of a link's message
     // (`valid_fdb_dump_legacy` in `net/core/rtnetlink.c`).
     let mut filter = LinkMessage::default();
     filter.header.interface_family = AddressFamily::Bridge;
-    filter.header.index = port.get();
+    filter.header.index = port.map_or(0, Ifindex::get);
     filter.attributes = vec![LinkAttribute::Controller(bridge.get())];
     let flags = NLM_F_REQUEST | NLM_F_DUMP;
     let request = netlink::message(libc::RTM_GETNEIGH, flags, 0, &filter);
@@ -182,8 +241,11 @@ async fn read(port: Ifindex, bridge: Ifindex) -> io::Result<Vec<Entry>> {
     let mut unreadable = false;
     netlink::dump(&request, |kind, payload| {
         if kind == libc::RTM_NEWNEIGH {
-            match parse(port, payload) {
-                Ok(entry) => entries.extend(entry),
+            match parse(payload) {
+                Ok(entry) => {
+                    let wanted = |found: &Ifindex| port.is_none_or(|port| port == *found);
+                    entries.extend(entry.filter(|(found, _)| wanted(found)));
+                }
                 Err(_) => unreadable = true,
             }
         }
@@ -196,18 +258,17 @@ async fn read(port: Ifindex, bridge: Ifindex) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// The entry, where it is one of the bridge's for this port.
+/// The entry and its port, where it is one of a bridge's.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the kernel adds attributes; two matter"
 )]
-fn parse(port: Ifindex, payload: &[u8]) -> Result<Option<Entry>, DecodeError> {
+fn parse(payload: &[u8]) -> Result<Option<(Ifindex, Entry)>, DecodeError> {
     let message = NeighbourMessage::parse(payload)?;
     let flags = message.header.flags;
     // The device's own filter, not the bridge's table.
-    if message.header.ifindex != port.get() || flags.contains(NeighbourFlags::Own) {
-        return Ok(None);
-    }
+    let port = Ifindex::new(message.header.ifindex);
+    let port = port.filter(|_| !flags.contains(NeighbourFlags::Own));
     let mut mac = None;
     let mut vlan = 0;
     for attribute in &message.attributes {
@@ -224,12 +285,14 @@ fn parse(port: Ifindex, payload: &[u8]) -> Result<Option<Entry>, DecodeError> {
         message.header.state,
         NeighbourState::Reachable | NeighbourState::Stale
     );
-    let foreign = NeighbourFlags::Sticky | NeighbourFlags::ExtLearned;
-    Ok(mac.map(|mac| Entry {
+    let foreign = flags.intersects(NeighbourFlags::Sticky | NeighbourFlags::ExtLearned);
+    let entry = mac.map(|mac| Entry {
         mac,
         vlan,
-        dynamic: ages && !flags.intersects(foreign),
-    }))
+        dynamic: ages && !foreign,
+        fixed: message.header.state == NeighbourState::Noarp && !foreign,
+    });
+    Ok(port.zip(entry))
 }
 
 #[cfg(test)]

@@ -39,8 +39,8 @@ fn send(
 #[test]
 fn a_stream_has_forty_frames_in_any_ten_seconds() {
     let mut limiter = Limiter::default();
-    limiter.prepare(stream(1), &[], Instant::ZERO);
-    limiter.prepare(stream(2), &[], Instant::ZERO);
+    limiter.prepare(stream(1), &[]);
+    limiter.prepare(stream(2), &[]);
     for frame in 0..40 {
         assert!(send(
             &mut limiter,
@@ -90,14 +90,14 @@ fn an_uplink_has_two_thousand_frames_in_any_second() {
     let mut passed = 0;
     for round in 0..40 {
         for last in 0..60 {
-            limiter.prepare(stream(last), &[busy], Instant::ZERO);
+            limiter.prepare(stream(last), &[busy]);
             let now = at_millis(round);
             passed += usize::from(send(&mut limiter, stream(last), &[busy], FIRST, now));
         }
     }
     assert_eq!(passed, 2_000);
     assert!(limiter.brake.safe_mode());
-    limiter.prepare(stream(100), &[busy, idle], Instant::ZERO);
+    limiter.prepare(stream(100), &[busy, idle]);
     // One of two uplinks without room is enough to hold a frame back.
     let both = [busy, idle];
     assert!(!send(
@@ -127,7 +127,7 @@ fn an_uplink_has_two_thousand_frames_in_any_second() {
 fn what_is_not_prepared_is_held_back() {
     let mut limiter = Limiter::default();
     assert!(!send(&mut limiter, stream(1), &[], FIRST, Instant::ZERO));
-    limiter.prepare(stream(1), &[], Instant::ZERO);
+    limiter.prepare(stream(1), &[]);
     assert!(!send(
         &mut limiter,
         stream(1),
@@ -138,51 +138,80 @@ fn what_is_not_prepared_is_held_back() {
     assert!(send(&mut limiter, stream(1), &[], FIRST, Instant::ZERO));
 }
 
+fn numbered(number: u32) -> Stream {
+    let [a, b, c, d] = number.to_be_bytes();
+    Stream {
+        mac: MacAddr::new([2, 0, a, b, c, d]),
+        vlan: None,
+        kind: FrameKind::ALL[0],
+    }
+}
+
+/// As the emitter stages, while nobody holds anything.
+fn stage(limiter: &mut Limiter, stream: Stream, now: Instant) {
+    if limiter.is_crowded() {
+        limiter.make_room(now, &Held::default());
+    }
+    limiter.prepare(stream, &[]);
+}
+
 #[test]
 fn tables_are_bounded_and_only_idle_windows_make_room() {
-    let numbered = |number: u32| {
-        Stream {
-            mac: MacAddr::new([2, 0, 0, 0, 0, 0]),
-            vlan: None,
-            kind: FrameKind::ALL[0],
-        }
-        .with_mac(number)
-    };
     let mut limiter = Limiter::default();
     for number in 0..u32::try_from(MAX_STREAMS).unwrap() {
-        limiter.prepare(numbered(number), &[], Instant::ZERO);
-        assert!(send(
-            &mut limiter,
-            numbered(number),
-            &[],
-            ROUND,
-            Instant::ZERO
-        ));
+        stage(&mut limiter, numbered(number), Instant::ZERO);
+        let stream = numbered(number);
+        assert!(send(&mut limiter, stream, &[], ROUND, Instant::ZERO));
     }
     let late = numbered(u32::MAX);
-    limiter.prepare(late, &[], at_millis(9_999));
+    stage(&mut limiter, late, at_millis(9_999));
     assert_eq!(limiter.streams.len(), MAX_STREAMS);
     assert!(!send(&mut limiter, late, &[], ROUND, at_millis(9_999)));
-    limiter.prepare(late, &[], at_millis(10_000));
+    stage(&mut limiter, late, at_millis(10_000));
     assert_eq!(limiter.streams.len(), 1);
     assert!(send(&mut limiter, late, &[], ROUND, at_millis(10_000)));
 }
 
-impl Stream {
-    fn with_mac(self, number: u32) -> Self {
-        let [a, b, c, d] = number.to_be_bytes();
-        Self {
-            mac: MacAddr::new([2, 0, a, b, c, d]),
-            ..self
+#[test]
+fn what_guests_leave_behind_is_forgotten_long_before_the_bound() {
+    let mut limiter = Limiter::default();
+    let mut most = 0;
+    // One guest after another, each gone before the next but one.
+    for number in 0..20_000 {
+        let now = at_millis(u64::from(number) * 6_000);
+        stage(&mut limiter, numbered(number), now);
+        assert!(send(&mut limiter, numbered(number), &[], ROUND, now));
+        most = most.max(limiter.streams.len());
+    }
+    assert!(most <= FEW_STREAMS, "{most}");
+}
+
+#[test]
+fn what_is_staged_keeps_its_windows_however_long_it_waits() {
+    let mut limiter = Limiter::default();
+    let held = Held {
+        streams: [numbered(0)].into(),
+        uplinks: [uplink(1)].into(),
+    };
+    limiter.prepare(numbered(0), &[uplink(1)]);
+    for number in 1..1_000 {
+        let now = at_millis(u64::from(number) * 60_000);
+        limiter.prepare(numbered(number), &[uplink(number + 1)]);
+        if limiter.is_crowded() {
+            limiter.make_room(now, &held);
         }
     }
+    assert!(limiter.streams.len() <= FEW_STREAMS);
+    assert!(limiter.uplinks.len() <= MAX_UPLINKS);
+    let (stream, now) = (numbered(0), at_millis(60_000_000));
+    assert!(send(&mut limiter, stream, &[uplink(1)], ROUND, now));
 }
 
 proptest! {
     #[test]
     fn no_window_ever_holds_more(gaps in proptest::collection::vec(0_u64..800, 1..400)) {
         let mut limiter = Limiter::default();
-        limiter.prepare(stream(1), &[], Instant::ZERO);
+        limiter.prepare(stream(1), &[]);
         let mut now = 0;
         let mut left: Vec<u64> = Vec::new();
         for gap in gaps {

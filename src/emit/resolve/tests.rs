@@ -29,10 +29,12 @@ fn plan(nics: &[(u8, &str)]) -> Plan {
             mac: mac(last),
             attachment: Attachment::BridgeTap,
             target: name(target),
+            addresses: Vec::new(),
         });
     Plan {
         nics: nics.collect(),
         refused: Vec::new(),
+        given: Vec::new(),
     }
 }
 
@@ -159,12 +161,14 @@ fn a_provider_bridge_takes_untagged_frames_only() {
         let port = Membership {
             pvid: Some(vlan(5)),
             members: [vlan(5), vlan(6)].into(),
+            ..Membership::default()
         };
         forms(Filtering::Provider, &port, &bridge)
     };
     let in_pvid = Membership {
         pvid: Some(vlan(5)),
         members: [vlan(5)].into(),
+        ..Membership::default()
     };
     let form = Form {
         vlan: Some(vlan(5)),
@@ -175,6 +179,7 @@ fn a_provider_bridge_takes_untagged_frames_only() {
     let tagged = Membership {
         pvid: None,
         members: [vlan(5)].into(),
+        ..Membership::default()
     };
     let alone = Form {
         as_bridge: None,

@@ -45,6 +45,7 @@ fn vlans_are_read_one_by_one_and_in_ranges() {
     let numbers: Vec<_> = membership.members.iter().map(|vlan| vlan.get()).collect();
     assert_eq!(numbers, [1, 10, 11, 12, 13, 100]);
     assert_eq!(membership.pvid.map(VlanId::get), Some(1));
+    assert_eq!(membership.untagged, [VlanId::try_from(1).unwrap()].into());
     assert_eq!(vlans(&[(7, Flags::Untagged)]).pvid, None);
     assert_eq!(vlans(&[]), Membership::default());
 }

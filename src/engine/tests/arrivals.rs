@@ -1,9 +1,9 @@
-use super::world::{STRAY, World, guest, link, port};
+use super::world::{World, guest, link, port};
 use crate::engine::{
-    Action, Cause, Count, Event, GuestFacts, Lifecycle, Measure, MigrationStatus, Policy, Record,
-    Round, RunState,
+    Action, Cause, Count, DescribeFault, Event, GuestPhase, Lifecycle, Measure, MigrationStatus,
+    Policy, Record, Round,
 };
-use crate::model::{GuestName, Instant, Mode, Outcome, Phase, SendFault, Side};
+use crate::model::{Instant, Mode, Outcome, Phase, SendFault, Side};
 
 const WHOLE: [(Round, u128); 5] = [
     (Round::Scheduled(1), 0),
@@ -136,6 +136,37 @@ fn postcopy_is_announced_at_resume_and_ends_with_its_memory() {
 }
 
 #[test]
+fn a_postcopy_that_breaks_and_is_taken_up_again_is_one_arrival() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    world.migration(1, MigrationStatus::PostcopyActive);
+    world.resume(1);
+    world.says(1, Lifecycle::ResumedPostcopy);
+    world.wait(1_000);
+    world.migration(1, MigrationStatus::PostcopyPaused);
+    world.says(1, Lifecycle::ResumedPostcopyError);
+    world.wait(3_000);
+    world.migration(1, MigrationStatus::Setup);
+    world.migration(1, MigrationStatus::PostcopyRecover);
+    world.migration(1, MigrationStatus::PostcopyActive);
+    world.says(1, Lifecycle::ResumedPostcopy);
+    world.wait(500);
+    world.migration(1, MigrationStatus::Completed);
+    world.says(1, Lifecycle::ResumedMigrated);
+    world.wait(2_000);
+    assert_eq!(world.rounds(1).len(), 5);
+    let snapshot = world.engine.snapshot();
+    assert_eq!(snapshot.guests[0].phase, GuestPhase::Running);
+    assert!(!snapshot.guests[0].staged);
+    assert_eq!(snapshot.history.len(), 1);
+    let record = record(&world);
+    assert_eq!(
+        (record.side, record.mode, record.outcome),
+        (Side::Destination, Mode::Postcopy, Outcome::Completed)
+    );
+}
+
+#[test]
 fn a_guest_left_paused_gets_its_rounds_when_it_is_resumed() {
     let mut world = World::new(Policy::default());
     world.says(1, Lifecycle::StartedMigrated);
@@ -193,6 +224,22 @@ fn a_failed_arrival_is_silent_and_forgotten() {
             .iter()
             .any(|action| matches!(action, Action::Unstage { .. }))
     );
+}
+
+#[test]
+fn libvirts_last_word_may_come_after_the_guest_is_gone() {
+    let mut world = World::new(Policy::default());
+    world.says(1, Lifecycle::StartedMigrated);
+    let answer = Event::Described {
+        guest: guest(1),
+        generation: 1,
+        outcome: Err(DescribeFault::Gone),
+    };
+    world.event(answer);
+    world.wait(100);
+    world.says(1, Lifecycle::StoppedFailed);
+    world.wait(5_000);
+    assert_eq!(record(&world).outcome, Outcome::Failed);
 }
 
 #[test]
@@ -279,71 +326,38 @@ fn a_full_queue_is_tried_again() {
 }
 
 #[test]
-fn a_guest_that_came_while_libvirt_was_away_gets_one_round() {
+fn a_port_that_is_down_or_a_full_backlog_is_tried_again_and_then_waited_for() {
+    for (milliseconds, left) in [(6, 5), (100, 4)] {
+        let mut world = World::new(Policy::default());
+        world.fault = Some(SendFault::NetDown);
+        world.arrive(1);
+        world.wait(milliseconds);
+        world.fault = None;
+        world.wait(2_000);
+        // No word of the link: a backlog has none. The first round waits for one in the end.
+        let rounds: usize = if milliseconds < 20 { left } else { 3 };
+        assert_eq!(world.rounds(1).len(), rounds, "after {milliseconds} ms");
+        world.event(Event::Link(link(port(1, 0), true)));
+        assert_eq!(world.rounds(1).len(), left);
+        let record = record(&world);
+        assert_eq!(record.measured.latest_fault, Some(SendFault::NetDown));
+    }
+}
+
+#[test]
+fn what_is_refused_waits_for_no_port() {
     let mut world = World::new(Policy::default());
-    world.event(Event::LibvirtConnected);
     world.says(1, Lifecycle::StartedMigrated);
-    world.event(Event::LibvirtLost);
-    world.event(Event::LibvirtConnected);
-    let facts = |number: u8, state| GuestFacts {
-        guest: guest(number),
-        name: GuestName::new("name".to_owned()),
-        state,
-    };
-    world.event(Event::Listed {
-        guests: vec![facts(1, RunState::Running), facts(2, RunState::Running)],
-    });
-    world.wait(2_000);
-    let rounds: Vec<_> = world.sent.iter().map(|sent| sent.ticket).collect();
-    assert_eq!(rounds.len(), 1);
-    assert_eq!(
-        (rounds[0].guest, rounds[0].cause),
-        (guest(1), Cause::Resync)
-    );
-    assert!(world.actions.contains(&Action::Count(Count::Reconnects, 1)));
-    assert!(world.engine.snapshot().libvirt.resynced);
-}
-
-#[test]
-fn a_guest_that_its_own_bridge_looks_for_elsewhere_gets_one_round() {
-    let mut world = World::new(Policy::default());
-    let facts = |number: u8| GuestFacts {
-        guest: guest(number),
-        name: GuestName::default(),
-        state: RunState::Running,
-    };
-    world.event(Event::LibvirtConnected);
-    world.event(Event::Listed {
-        guests: vec![facts(1), facts(STRAY)],
-    });
-    world.wait(5_000);
-    assert_eq!(world.sent.len(), 1);
-    let ticket = world.sent[0].ticket;
-    assert_eq!((ticket.guest, ticket.round), (guest(STRAY), Round::Single));
-    assert_eq!(ticket.cause, Cause::Resync);
-    assert!(
-        !world
-            .engine
-            .snapshot()
-            .guests
-            .iter()
-            .any(|view| view.staged)
-    );
-}
-
-#[test]
-fn healthy_guests_cause_no_frame_at_the_start() {
-    let mut world = World::new(Policy::default());
-    world.event(Event::LibvirtConnected);
-    let guests = (0..STRAY)
-        .map(|number| GuestFacts {
-            guest: guest(number),
-            name: GuestName::default(),
-            state: RunState::Running,
-        })
-        .collect();
-    world.event(Event::Listed { guests });
-    world.wait(60_000);
-    assert!(world.sent.is_empty());
-    assert_eq!(world.engine.snapshot().guests.len(), usize::from(STRAY));
+    world.wait(500);
+    world.fault = Some(SendFault::Refused);
+    world.migration(1, MigrationStatus::Completed);
+    world.fault = None;
+    world.wait(8);
+    world.resume(1);
+    world.says(1, Lifecycle::ResumedMigrated);
+    world.wait(1_000);
+    let record = record(&world);
+    assert_eq!(record.measured.rounds, 5);
+    assert_eq!(record.measured.lost_frames, 1);
+    assert_eq!(record.measured.latest_fault, Some(SendFault::Refused));
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::engine::{
-    Action, Engine, Event, Lifecycle, MigrationStatus, Policy, Round, StagedFrame, Staging, Ticket,
+    Action, Engine, Event, GuestFacts, Lifecycle, MigrationStatus, Policy, Round, RunState,
+    StagedFrame, Staging, Ticket,
 };
 use crate::model::{
-    Attachment, FrameKind, GuestDescription, GuestId, GuestName, Ifindex, Instant, Interface,
-    LinkName, LinkState, MacAddr, Nic, PortState, SendFault,
+    AddressSource, Attachment, FrameKind, GivenAddress, GuestDescription, GuestId, GuestName,
+    HostIp, Ifindex, Instant, Interface, LinkName, LinkState, MacAddr, Nic, PortState, SendFault,
 };
 
 /// One frame that the engine let go.
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) device: Option<Ifindex>,
     /// NICs of each guest.
     pub(crate) nics: u8,
+    /// What libvirt gives each of them.
+    pub(crate) given: Vec<HostIp>,
     stagings: Vec<(GuestId, u64, usize)>,
 }
 
@@ -68,6 +71,13 @@ pub(crate) fn link(ifindex: Ifindex, open: bool) -> LinkState {
 /// Guests from this number on are looked for elsewhere by their own bridge.
 pub(crate) const STRAY: u8 = 200;
 
+const fn by_xml(ip: HostIp) -> GivenAddress {
+    GivenAddress {
+        ip,
+        source: AddressSource::Xml,
+    }
+}
+
 const SEND: Duration = Duration::from_micros(10);
 
 impl World {
@@ -83,6 +93,7 @@ impl World {
             bridge: BRIDGE.unwrap(),
             device: None,
             nics: 1,
+            given: Vec::new(),
             stagings: Vec::new(),
         }
     }
@@ -90,6 +101,17 @@ impl World {
     pub(crate) fn event(&mut self, event: Event) {
         self.engine.handle_event(self.now, event);
         self.drain();
+    }
+
+    /// libvirt lists these guests and no others.
+    pub(crate) fn list(&mut self, guests: &[(u8, RunState)]) {
+        let guests = guests.iter().map(|&(number, state)| GuestFacts {
+            guest: guest(number),
+            name: GuestName::default(),
+            state,
+        });
+        let guests = guests.collect();
+        self.event(Event::Listed { guests });
     }
 
     pub(crate) fn says(&mut self, number: u8, change: Lifecycle) {
@@ -211,6 +233,8 @@ impl World {
                 }
                 Action::Send(ticket) => self.send(ticket),
                 Action::Unstage { .. }
+                | Action::Watch { .. }
+                | Action::Unwatch { .. }
                 | Action::Reached { .. }
                 | Action::Refused { .. }
                 | Action::Finished(_)
@@ -248,6 +272,7 @@ impl World {
                 target: None,
                 model: None,
                 vlans: Vec::new(),
+                addresses: self.given.iter().map(|&ip| by_xml(ip)).collect(),
                 nic: Ok(Nic {
                     mac: MacAddr::new([0x52, 0x54, 0, 0, id.octets()[0], nic]),
                     attachment: Attachment::BridgeTap,

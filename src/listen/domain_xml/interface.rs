@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use roxmltree::Node;
 
 use super::{attachment, children};
-use crate::model::{Interface, LinkName, MacAddr, Nic, Refusal, VlanId};
+use crate::model::{
+    AddressSource, GivenAddress, HostIp, Interface, LinkName, MacAddr, Nic, Refusal, VlanId,
+};
 
 /// Reads the interfaces of one guest, in document order.
 #[derive(Default)]
@@ -30,6 +32,7 @@ impl Reader {
             target: target.map(str::to_owned),
             model: attribute(node, "model", "type").map(str::to_owned),
             vlans: vlans(node),
+            addresses: addresses(node),
         }
     }
 
@@ -89,4 +92,27 @@ fn vlans(node: Node<'_, '_>) -> Vec<VlanId> {
         .filter_map(|tag| tag.attribute("id")?.parse::<u16>().ok())
         .filter_map(|number| VlanId::try_from(number).ok())
         .collect()
+}
+
+/// The IPv4 addresses that the XML gives the guest: those of `<ip>`, and the `IP` parameters of
+/// libvirt's network filters, which let no other address pass.
+fn addresses(node: Node<'_, '_>) -> Vec<GivenAddress> {
+    let assigned = children(node, "ip").filter_map(|ip| ip.attribute("address"));
+    let filters = children(node, "filterref");
+    let filtered = filters
+        .flat_map(|filter| children(filter, "parameter"))
+        .filter(|parameter| parameter.attribute("name") == Some("IP"))
+        .filter_map(|parameter| parameter.attribute("value"));
+    let mut found: Vec<GivenAddress> = Vec::new();
+    for ip in assigned
+        .chain(filtered)
+        .filter_map(|text| text.parse::<HostIp>().ok())
+    {
+        let known = found.iter().any(|given| given.ip == ip);
+        if !known && found.len() < Interface::ADDRESSES {
+            let source = AddressSource::Xml;
+            found.push(GivenAddress { ip, source });
+        }
+    }
+    found
 }

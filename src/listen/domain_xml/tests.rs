@@ -46,6 +46,7 @@ fn a_running_guest_is_read_in_document_order() {
             target: Some("vnet0".to_owned()),
             model: Some("virtio".to_owned()),
             vlans: [42, 47].map(|id| VlanId::try_from(id).unwrap()).to_vec(),
+            addresses: Vec::new(),
             nic: nic("52:54:00:aa:bb:01", "vnet0"),
         }
     );
@@ -284,4 +285,26 @@ fn uuids_are_taken_as_libvirt_takes_them() {
     assert_eq!(uuid("c7a5fdbd-edaf-9455-926a"), None);
     assert_eq!(uuid("{c7a5fdbd-edaf-9455-926a-d65c16db1809}"), None);
     assert_eq!(uuid(""), None);
+}
+
+#[test]
+fn the_addresses_that_libvirt_gives_a_nic_are_read_once_each() {
+    let interface = only(
+        "<interface type='bridge'><ip address='192.0.2.7' family='ipv4' prefix='24'/>\
+         <ip address='2001:db8::7' family='ipv6'/><ip address='0.0.0.0'/>\
+         <filterref filter='clean-traffic'><parameter name='IP' value='192.0.2.7'/>\
+         <parameter name='IP' value='192.0.2.8'/><parameter name='MAC' value='192.0.2.9'/>\
+         </filterref></interface>",
+    );
+    let given: Vec<String> = interface
+        .addresses
+        .iter()
+        .map(|given| format!("{} by {}", given.ip, given.source))
+        .collect();
+    assert_eq!(given, ["192.0.2.7 by xml", "192.0.2.8 by xml"]);
+    let many = "123456789".split_inclusive(|_| true);
+    let many = many.map(|last| ["<ip address='192.0.2.", last, "'/>"].concat());
+    let many: String = many.collect();
+    let interface = only(&format!("<interface type='bridge'>{many}</interface>"));
+    assert_eq!(interface.addresses.len(), Interface::ADDRESSES);
 }

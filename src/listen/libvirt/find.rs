@@ -21,6 +21,9 @@ pub enum FindGuestError {
     /// Too many questions wait already.
     #[error("too many questions to libvirt wait already; try again")]
     Busy,
+    /// libvirt keeps its XML back, and its links do not tell all.
+    #[error("libvirt gives out the guest's XML when its migration is over; try again then")]
+    Migrating,
     /// libvirt was asked and failed.
     #[error("libvirt did not describe the guest")]
     Libvirt(#[source] VirtError),

@@ -3,14 +3,19 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
+use super::arriving;
 use super::find::FindGuestError;
 use super::settings::{Access, Settings};
-use crate::engine::{DescribeFault, GuestFacts};
+use crate::engine::{DescribeFault, GuestFacts, RunState};
 use crate::listen::domain_xml;
 use crate::listen::lifecycle::run_state;
 use crate::model::{GuestDescription, GuestId};
+use crate::sys::link_address::link_address;
 use crate::sys::virt_connection::{Connection, Domain, VirtError, c_string};
 use crate::sys::virt_events::{Registration, Sink};
+
+/// The last libvirt that is known to give out an arriving guest's XML at once; 11.3 is known not to.
+const PROMPT: u32 = 9_000_000;
 
 /// A connection with its callbacks registered.
 ///
@@ -19,6 +24,8 @@ use crate::sys::virt_events::{Registration, Sink};
 pub(super) struct Session {
     registrations: Vec<Registration>,
     connection: Connection,
+    /// Whether an arriving guest's XML may be long in coming.
+    xml_waits: bool,
 }
 
 impl Session {
@@ -40,6 +47,7 @@ impl Session {
         }
         let mut session = Self {
             registrations: Vec::with_capacity(4),
+            xml_waits: connection.libvirt_version()? > PROMPT,
             connection,
         };
         match Registration::closed(&session.connection, sink) {
@@ -88,21 +96,25 @@ impl Session {
         Ok(guests)
     }
 
-    /// What a guest's XML says.
+    /// What a guest is plugged into.
     pub(super) fn describe(&self, guest: GuestId) -> Result<GuestDescription, DescribeFault> {
-        let fault = |error: VirtError| {
-            if error.is_no_domain() {
-                DescribeFault::Gone
-            } else {
+        let domain = self.connection.domain(guest).map_err(FindGuestError::from);
+        let described = domain.and_then(|domain| self.read(&domain));
+        described.map_err(|error| match error {
+            FindGuestError::NoSuchGuest => DescribeFault::Gone,
+            FindGuestError::Xml(error) => {
+                tracing::warn!(%guest, %error, "a guest's XML cannot be read");
+                DescribeFault::Malformed
+            }
+            FindGuestError::Migrating => {
+                tracing::debug!(%guest, "its links do not tell, and its XML is kept back");
+                DescribeFault::Unavailable
+            }
+            FindGuestError::Libvirt(error) => {
                 tracing::warn!(%guest, %error, "libvirt did not describe a guest");
                 DescribeFault::Unavailable
             }
-        };
-        let domain = self.connection.domain(guest).map_err(fault)?;
-        let xml = domain.xml().map_err(fault)?;
-        domain_xml::parse(xml.as_bytes()).map_err(|error| {
-            tracing::warn!(%guest, %error, "a guest's XML cannot be read");
-            DescribeFault::Malformed
+            FindGuestError::NotConnected | FindGuestError::Busy => DescribeFault::Unavailable,
         })
     }
 
@@ -119,8 +131,27 @@ impl Session {
             (None, None) => return Err(FindGuestError::NoSuchGuest),
         }?;
         let guest = domain.id()?;
-        let description = domain_xml::parse(domain.xml()?.as_bytes())?;
+        let description = self.read(&domain)?;
         Ok((guest, description))
+    }
+
+    /// Reads the XML, but not that of a guest in the midst of a migration where it may be long in
+    /// coming: the worker has others to serve.
+    fn read(&self, domain: &Domain) -> Result<GuestDescription, FindGuestError> {
+        let facts = facts(domain)?;
+        let migrates = match facts.state {
+            RunState::PausedMigration | RunState::PausedPostcopy | RunState::RunningPostcopy => {
+                true
+            }
+            RunState::Running | RunState::Paused | RunState::Off => false,
+        };
+        if !(migrates && self.xml_waits) {
+            return Ok(domain_xml::parse(domain.xml()?.as_bytes())?);
+        }
+        let links = domain.links()?.ok_or(FindGuestError::Migrating)?;
+        let has = |address| domain.has_address(address);
+        arriving::describe(facts.guest, facts.name, &links, link_address, has)
+            .ok_or(FindGuestError::Migrating)
     }
 }
 

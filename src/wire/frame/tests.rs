@@ -3,8 +3,8 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::VlanIdError;
-use crate::wire::{ArpOperation, HostIpError, Opcode};
+use crate::model::{HostIpError, VlanIdError};
+use crate::wire::{ArpOperation, Opcode};
 
 const GUEST: MacAddr = MacAddr::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 const HOST: MacAddr = MacAddr::new([0x02, 0, 0, 0, 0, 0x01]);

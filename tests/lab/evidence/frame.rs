@@ -18,6 +18,7 @@ const OUTGOING: u8 = 4;
 
 /// Ethertypes (IEEE).
 pub(crate) const IPV4: u16 = 0x0800;
+pub(crate) const ARP: u16 = 0x0806;
 pub(crate) const RARP: u16 = 0x8035;
 const VLAN: u16 = 0x8100;
 

@@ -13,7 +13,7 @@ use std::{fs, io};
 use macmoved::model::MacAddr;
 
 pub(crate) use figures::{Figures, ROUNDS, median};
-pub(crate) use frame::{Frame, Place, RARP};
+pub(crate) use frame::{ARP, Frame, Place, RARP};
 pub(crate) use logs::FdbChange;
 use logs::{Call, QmpEvent, QmpWhat};
 use pcap::Pcap;
@@ -67,7 +67,8 @@ pub(crate) struct Migration {
     pub(crate) from: String,
     /// The destination host.
     pub(crate) to: String,
-    /// From its begin to the begin of the guest's next one, or to the end of all time.
+    /// From its begin to the moment at which the guest leaves again in a later one, or to the end
+    /// of all time.
     pub(crate) span: Range<Stamp>,
     /// QMP STOP at the source.
     pub(crate) stopped: Option<Stamp>,
@@ -75,6 +76,8 @@ pub(crate) struct Migration {
     pub(crate) completed: Option<Stamp>,
     /// QMP RESUME at the destination.
     pub(crate) resumed: Option<Stamp>,
+    /// QMP RESUME at the source after that STOP: the guest is back there.
+    pub(crate) returned: Option<Stamp>,
 }
 
 /// Why a capture cannot be read.
@@ -137,9 +140,15 @@ impl Evidence {
                 fdb.extend(found.map_err(|line| ReadEvidenceError::Line { path, line })?);
             } else if let Some(host) = part(&name, "qmp-", ".txt") {
                 qmp.extend(logs::qmp(host, &read_text(&path)?));
-            } else if !["events-", "links-", "guests", "migrations.txt"]
-                .iter()
-                .any(|known| name.starts_with(known))
+            } else if ![
+                "events-",
+                "links-",
+                "guests",
+                "migrations.txt",
+                "recording-",
+            ]
+            .iter()
+            .any(|known| name.starts_with(known))
             {
                 return Err(ReadEvidenceError::Name(path));
             }
@@ -172,8 +181,18 @@ impl Evidence {
         migration: &'a Migration,
         nic: u8,
     ) -> impl Iterator<Item = &'a Frame> {
+        self.announcements_from(&migration.to, migration, nic)
+    }
+
+    /// The same from a host.
+    pub(crate) fn announcements_from<'a>(
+        &'a self,
+        host: &str,
+        migration: &'a Migration,
+        nic: u8,
+    ) -> impl Iterator<Item = &'a Frame> + use<'a> {
         let mac = guest_mac(nic, migration.guest);
-        let port = fabric_port(&migration.to, nic);
+        let port = fabric_port(host, nic);
         self.frames.iter().filter(move |frame| {
             frame.ethertype == RARP
                 && frame.source == mac
@@ -199,27 +218,45 @@ fn migrations(
             .filter(|begin| *begin > call.begin)
             .min();
         let span = call.begin..next.unwrap_or(Stamp(i64::MAX));
-        let first = |host: &str, what: QmpWhat| {
+        let first = |host: &str, what: QmpWhat, since: Stamp| {
             let found = qmp.iter().find(|event| {
                 event.guest == call.guest
                     && event.host == host
                     && event.what == what
+                    && event.at >= since
                     && span.contains(&event.at)
             });
             found.map(|event| event.at)
         };
+        let stopped = first(&call.from, QmpWhat::Stop, span.start);
         migrations.push(Migration {
             guest,
             succeeded: call.succeeded,
             from: call.from.clone(),
             to: call.to.clone(),
-            stopped: first(&call.from, QmpWhat::Stop),
-            completed: first(&call.to, QmpWhat::Completed),
-            resumed: first(&call.to, QmpWhat::Resume),
+            stopped,
+            completed: first(&call.to, QmpWhat::Completed, span.start),
+            resumed: first(&call.to, QmpWhat::Resume, span.start),
+            returned: stopped.and_then(|stopped| first(&call.from, QmpWhat::Resume, stopped)),
             span,
         });
     }
     migrations.sort_by_key(|migration| migration.span.start);
+    let left = |later: &Migration| {
+        later
+            .stopped
+            .or_else(|| later.succeeded.then_some(later.span.start))
+    };
+    let ends: Vec<_> = (0..migrations.len())
+        .map(|index| {
+            let (migration, later) = (&migrations[index], &migrations[index + 1..]);
+            let mut of_guest = later.iter().filter(|later| later.guest == migration.guest);
+            of_guest.find_map(left).unwrap_or(Stamp(i64::MAX))
+        })
+        .collect();
+    for (migration, end) in migrations.iter_mut().zip(ends) {
+        migration.span.end = end;
+    }
     Ok(migrations)
 }
 

@@ -5,10 +5,10 @@ use crate::evidence::{Evidence, Frame, Migration, Place, Stamp, fabric_port, gue
 
 /// One NIC in one migration.
 pub(super) struct Case<'a> {
-    evidence: &'a Evidence,
-    expect: &'a Expect,
-    migration: &'a Migration,
-    nic: u8,
+    pub(super) evidence: &'a Evidence,
+    pub(super) expect: &'a Expect,
+    pub(super) migration: &'a Migration,
+    pub(super) nic: u8,
     announced: Vec<&'a Frame>,
 }
 
@@ -33,6 +33,9 @@ impl<'a> Case<'a> {
             Self::source_silent,
             Self::destination_waits,
             Self::rounds,
+            Self::rollback,
+            Self::destination_silent,
+            Self::fabric_astray,
             Self::octets,
             Self::one_move,
             Self::firsts_first,
@@ -40,7 +43,7 @@ impl<'a> Case<'a> {
         rules.iter().flat_map(|rule| rule(self)).collect()
     }
 
-    fn violation(&self, rule: Rule, what: &str) -> Violation {
+    pub(super) fn violation(&self, rule: Rule, what: &str) -> Violation {
         let Migration {
             guest, from, to, ..
         } = self.migration;
@@ -63,7 +66,7 @@ impl<'a> Case<'a> {
     }
 
     /// Every frame of the guest's MAC in the migration's span.
-    fn frames(&self) -> impl Iterator<Item = &Frame> {
+    pub(super) fn frames(&self) -> impl Iterator<Item = &Frame> {
         let mac = guest_mac(self.nic, self.migration.guest);
         let of_mac = self
             .evidence
@@ -75,7 +78,7 @@ impl<'a> Case<'a> {
 
     /// Whether a host sends the frame, be it out of its uplink, in by the guest's tap as the guest
     /// does, or out of the bridge itself.
-    fn sent_by(&self, frame: &Frame, host: &str) -> bool {
+    pub(super) fn sent_by(&self, frame: &Frame, host: &str) -> bool {
         let (uplink, bridge) = (format!("up{}", self.nic), format!("br{}", self.nic));
         match &frame.place {
             Place::Port(port) => *port == fabric_port(host, self.nic),
@@ -98,8 +101,10 @@ impl<'a> Case<'a> {
         let Some(first) = self.announced.first() else {
             return Vec::new();
         };
+        let returned = self.migration.returned;
         self.frames()
             .filter(|frame| frame.at > first.at && self.sent_by(frame, &self.migration.from))
+            .filter(|frame| returned.is_none_or(|returned| frame.at < returned))
             .map(|frame| {
                 let after = frame.at.ms_after(first.at);
                 let what = format!("{}, {after:.3} ms after {first}", self.frame(frame));
@@ -138,23 +143,7 @@ impl<'a> Case<'a> {
         let Some(resumed) = resumed else {
             return violations;
         };
-        // Closest pairs first, so that a lost round is not filled by its neighbour.
-        let error = |due: f64, frame: &Frame| (frame.at.ms_after(resumed) - due).abs();
-        let mut missing: Vec<_> = self.expect.rounds.iter().copied().zip(1..).collect();
-        loop {
-            let pairs = missing.iter().enumerate().flat_map(|(round, &(due, _))| {
-                let of_round = rest.iter().enumerate();
-                of_round.map(move |(at, frame)| (error(due, frame), round, at))
-            });
-            let closest = pairs.min_by(|one, other| one.0.total_cmp(&other.0));
-            let Some((_, round, at)) = closest.filter(|pair| pair.0 <= self.expect.tolerance)
-            else {
-                break;
-            };
-            missing.remove(round);
-            rest.remove(at);
-        }
-        for (due, round) in missing {
+        for (round, due) in self.take_rounds(resumed, &mut rest) {
             let port = fabric_port(&self.migration.to, self.nic);
             let what = format!("round {round}, due at {due} ms, is missing at port {port}");
             violations.push(self.violation(Rule::RoundMissing, &what));
@@ -170,10 +159,39 @@ impl<'a> Case<'a> {
         violations
     }
 
+    /// Takes the rounds of a schedule that began at `start` out of `frames`, and returns those that
+    /// are missing: number and time. A guest that leaves takes the rest of its schedule along.
+    pub(super) fn take_rounds(&self, start: Stamp, frames: &mut Vec<&Frame>) -> Vec<(usize, f64)> {
+        // Closest pairs first, so that a lost round is not filled by its neighbour.
+        let error = |due: f64, frame: &Frame| (frame.at.ms_after(start) - due).abs();
+        let mut missing: Vec<_> = (1..).zip(self.expect.rounds.iter().copied()).collect();
+        loop {
+            let pairs = missing.iter().enumerate().flat_map(|(round, &(_, due))| {
+                let of_round = frames.iter().enumerate();
+                of_round.map(move |(at, frame)| (error(due, frame), round, at))
+            });
+            let closest = pairs.min_by(|one, other| one.0.total_cmp(&other.0));
+            let Some((_, round, at)) = closest.filter(|pair| pair.0 <= self.expect.tolerance)
+            else {
+                break;
+            };
+            missing.remove(round);
+            frames.remove(at);
+        }
+        let stay = self.migration.span.end.ms_after(start) - self.expect.tolerance;
+        missing.retain(|&(_, due)| due < stay);
+        missing
+    }
+
     fn octets(&self) -> Vec<Violation> {
         let expected = announcement(guest_mac(self.nic, self.migration.guest));
-        let differs = |frame: &&&Frame| frame.vlan.is_none() && frame.octets != expected;
-        let wrong = self.announced.iter().filter(differs);
+        let from = &self.migration.from;
+        let rollback = self
+            .evidence
+            .announcements_from(from, self.migration, self.nic);
+        let differs = |frame: &&Frame| frame.vlan.is_none() && frame.octets != expected;
+        let all = self.announced.iter().copied().chain(rollback);
+        let wrong = all.filter(differs);
         wrong
             .map(|frame| {
                 let pairs = frame.octets.iter().zip(&expected);
@@ -190,6 +208,7 @@ impl<'a> Case<'a> {
         let in_fabric = self.evidence.fdb.iter().filter(|change| {
             change.place == "fabric" && change.mac == mac && change.at < self.migration.span.end
         });
+        let allowed = 1 + usize::from(self.migration.returned.is_some());
         let mut moves = 0;
         let mut port: Option<&str> = None;
         let mut violations = Vec::new();
@@ -200,7 +219,7 @@ impl<'a> Case<'a> {
                 continue;
             }
             moves += 1;
-            if moves > 1 {
+            if moves > allowed {
                 let (file, line, port) = (&change.file, change.line, &change.port);
                 let what = format!("{file} line {line}: move {moves}, to fabric port {port}");
                 violations.push(self.violation(Rule::OneMove, &what));

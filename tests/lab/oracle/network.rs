@@ -20,10 +20,14 @@ pub(super) fn unasked(evidence: &Evidence) -> Vec<Violation> {
         .collect();
     let asked = |frame: &Frame| {
         evidence.migrations.iter().any(|migration| {
+            let back = migration
+                .returned
+                .is_some_and(|returned| frame.at >= returned);
             (0..2).any(|nic| {
                 frame.source == guest_mac(nic, migration.guest)
                     && migration.span.contains(&frame.at)
-                    && frame.entered(&fabric_port(&migration.to, nic))
+                    && (frame.entered(&fabric_port(&migration.to, nic))
+                        || (back && frame.entered(&fabric_port(&migration.from, nic))))
             })
         })
     };

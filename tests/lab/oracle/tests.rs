@@ -1,5 +1,8 @@
 //! A capture of one good migration, and what the oracle says when something is planted in it.
 
+mod retraction;
+mod rollback;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -81,6 +84,23 @@ impl Scene {
         self.qmp(from, at(STOP), "STOP", guest);
         self.qmp(to, at(COMPLETED), "MIGRATION", guest);
         self.qmp(to, at(RESUME), "RESUME", guest);
+    }
+
+    /// Guest 1 stops at a to go to b, has arrived there whole, and is run again at a.
+    fn rolled_back() -> Self {
+        let mut scene = Self::default();
+        scene.migrations.push((0.0, "a", "b", 1));
+        scene.qmp("a", STOP, "STOP", 1);
+        scene.qmp("b", COMPLETED, "MIGRATION", 1);
+        scene.qmp("a", RESUME, "RESUME", 1);
+        scene.port("b-br0", COMPLETED + 0.5, announcement(guest_mac(0, 1)));
+        scene.learn("fabric", COMPLETED + 0.6, 1, "b-br0");
+        for round in ROUNDS {
+            scene.port("a-br0", round, announcement(guest_mac(0, 1)));
+        }
+        scene.learn("fabric", ROUNDS[0] + 0.1, 1, "a-br0");
+        scene.port("a-br0", 2_000.0, echo_reply(1));
+        scene
     }
 
     fn qmp(&mut self, host: &'static str, at: f64, event: &'static str, guest: u8) {
@@ -406,6 +426,27 @@ fn any_announcement_where_there_should_be_none() {
         Rule::RoundAstray,
         &["port-b-br0.pcap frame 1"],
     );
+}
+
+#[test]
+fn a_guest_that_leaves_takes_the_rest_of_its_schedule_along() {
+    let mut scene = Scene::whole();
+    // It stops again 970 ms after it began to run.
+    scene.migrate(1, 1_000.0, "b", "a");
+    scene.learn("fabric", 1_000.0 + ROUNDS[0] + 0.1, 1, "a-br0");
+    for round in ROUNDS {
+        scene.port("a-br0", 1_000.0 + round, announcement(guest_mac(0, 1)));
+    }
+    assert_eq!(scene.violations(&Expect::default()), []);
+    scene.migrations[1].0 = 300.0 + 430.0;
+    let qmp = scene.qmp.get_mut("b").expect("its events");
+    qmp.retain(|event| event.1 != "STOP");
+    qmp.push((1_100.0, "STOP", 1));
+    qmp.sort_by(|one, other| one.0.total_cmp(&other.0));
+    scene.ports.get_mut("b-br0").expect("the rounds").pop();
+    assert_eq!(scene.violations(&Expect::default()), []);
+    scene.ports.get_mut("b-br0").expect("the rounds").pop();
+    scene.breaks(Rule::RoundMissing, &["round 4,"]);
 }
 
 #[test]

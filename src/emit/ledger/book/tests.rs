@@ -11,6 +11,7 @@ fn leftover(port: u32) -> Leftover {
         bridge: Ifindex::new(3).unwrap(),
         mac: MacAddr::new([0x52, 0x54, 0, 0, 0, 1]),
         vlan: None,
+        fixed: false,
     }
 }
 

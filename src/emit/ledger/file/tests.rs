@@ -12,6 +12,7 @@ fn leftover(vlan: Option<u16>) -> Leftover {
         bridge: Ifindex::new(5).unwrap(),
         mac: MacAddr::new([0x52, 0x54, 0, 0, 0, 1]),
         vlan: vlan.map(|vlan| VlanId::try_from(vlan).unwrap()),
+        fixed: false,
     }
 }
 

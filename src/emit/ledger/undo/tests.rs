@@ -16,6 +16,7 @@ fn leftover(vlan: Option<u16>) -> Leftover {
         bridge: Ifindex::new(5).unwrap(),
         mac: MAC,
         vlan: vlan.map(|vlan| VlanId::try_from(vlan).unwrap()),
+        fixed: false,
     }
 }
 
@@ -24,6 +25,7 @@ const fn entry(vlan: u16, dynamic: bool) -> Entry {
         mac: MAC,
         vlan,
         dynamic,
+        fixed: false,
     }
 }
 
@@ -99,26 +101,33 @@ fn what_a_manager_or_controller_put_there_is_not_dynamic() {
         (S::Stale, F::ExtLearned),
     ];
     for (state, flags) in dynamic {
-        let parsed = parse(port(), &octets(&message(state, flags))).unwrap();
-        assert_eq!(parsed, Some(entry(7, true)), "{state:?} {flags:?}");
+        let parsed = parse(&octets(&message(state, flags))).unwrap();
+        assert_eq!(
+            parsed,
+            Some((port(), entry(7, true))),
+            "{state:?} {flags:?}"
+        );
     }
     for (state, flags) in fixed {
-        let parsed = parse(port(), &octets(&message(state, flags))).unwrap();
-        assert_eq!(parsed, Some(entry(7, false)), "{state:?} {flags:?}");
+        let parsed = parse(&octets(&message(state, flags))).unwrap();
+        let expected = Entry {
+            fixed: state == S::Noarp,
+            ..entry(7, false)
+        };
+        assert_eq!(parsed, Some((port(), expected)), "{state:?} {flags:?}");
     }
-    // The device's own filter, and another port.
+    for flags in [F::Sticky, F::ExtLearned] {
+        let parsed = parse(&octets(&message(S::Noarp, flags))).unwrap();
+        assert_eq!(parsed, Some((port(), entry(7, false))), "{flags:?}");
+    }
+    // The device's own filter.
     let own = message(S::Reachable, F::Own);
-    assert_eq!(parse(port(), &octets(&own)).unwrap(), None);
-    let other = Ifindex::new(13).unwrap();
-    assert_eq!(
-        parse(other, &octets(&message(S::Reachable, F::empty()))).unwrap(),
-        None
-    );
+    assert_eq!(parse(&octets(&own)).unwrap(), None);
 }
 
 #[test]
 fn what_cannot_be_read_is_no_answer() {
     let whole = octets(&message(NeighbourState::Reachable, NeighbourFlags::empty()));
-    assert!(parse(port(), &whole[..8]).is_err());
-    assert!(parse(port(), &whole[..whole.len() - 6]).is_err());
+    assert!(parse(&whole[..8]).is_err());
+    assert!(parse(&whole[..whole.len() - 6]).is_err());
 }

@@ -1,0 +1,283 @@
+use super::world::{World, guest};
+use crate::engine::{
+    Action, Cause, Count, Event, GuestFacts, GuestRule, JobCompleted, Lifecycle, MigrationStatus,
+    Pacing, Policy, Round, RunState, Sighting, Standing,
+};
+use crate::model::{AddressSource, FrameKind, GuestName, HostIp, MacAddr, Phase, SendFault};
+
+fn ip(last: u8) -> HostIp {
+    format!("192.0.2.{last}").parse().unwrap()
+}
+
+fn policy(addresses: &[HostIp]) -> Policy {
+    let rule = GuestRule {
+        pattern: "guest-1".to_owned(),
+        announce: true,
+        addresses: addresses.to_vec(),
+    };
+    let mut policy = Policy {
+        guests: vec![rule],
+        ..Policy::default()
+    };
+    policy.addresses.sources.push(AddressSource::Snoop);
+    policy
+}
+
+/// A guest that runs here.
+fn running(mut world: World) -> World {
+    let facts = GuestFacts {
+        guest: guest(1),
+        name: GuestName::default(),
+        state: RunState::Running,
+    };
+    world.event(Event::Listed {
+        guests: vec![facts],
+    });
+    world
+}
+
+fn hear(world: &mut World, last: u8, standing: Standing) {
+    let sighting = Sighting {
+        mac: MacAddr::new([0x52, 0x54, 0, 0, 1, 0]),
+        ip: ip(last),
+        source: AddressSource::Snoop,
+    };
+    world.event(Event::Address {
+        guest: guest(1),
+        sighting,
+        standing,
+    });
+}
+
+fn begin_to_leave(world: &mut World) {
+    world.migration(1, MigrationStatus::Setup);
+    world.wait(500);
+    world.stop(1);
+    world.says(1, Lifecycle::SuspendedMigrated);
+    world.migration(1, MigrationStatus::Completed);
+    world.wait(60);
+}
+
+fn leave(world: &mut World) {
+    begin_to_leave(world);
+    world.says(1, Lifecycle::StoppedMigrated);
+}
+
+fn finish(world: &mut World) {
+    let job = JobCompleted {
+        migration_out: true,
+        success: true,
+        downtime_ms: Some(42),
+        elapsed_ms: Some(560),
+    };
+    let guest = guest(1);
+    world.event(Event::JobCompleted { guest, job });
+}
+
+/// Frame and last octet of the address of each retraction.
+fn retracted(world: &World) -> Vec<(u16, u8)> {
+    let of = |ticket: crate::engine::Ticket| match ticket.round {
+        Round::Retraction(ip) => Some((ticket.frame, ip.get().octets()[3])),
+        Round::Early | Round::Scheduled(_) | Round::Single => None,
+    };
+    world
+        .sent
+        .iter()
+        .filter_map(|sent| of(sent.ticket))
+        .collect()
+}
+
+#[test]
+fn each_address_is_retracted_once_when_the_guest_is_gone() {
+    let mut world = World::new(policy(&[ip(1), ip(9)]));
+    world.given = vec![ip(1), ip(2)];
+    let mut world = running(world);
+    hear(&mut world, 2, Standing::Held);
+    hear(&mut world, 3, Standing::Held);
+    begin_to_leave(&mut world);
+    assert!(world.sent.is_empty(), "it is not gone yet");
+    let at = world.now;
+    world.says(1, Lifecycle::StoppedMigrated);
+    assert_eq!(retracted(&world), [(0, 1), (0, 2), (0, 3), (0, 9)]);
+    assert!(world.sent.iter().all(|sent| sent.at == at));
+    assert!(
+        world
+            .sent
+            .iter()
+            .all(|sent| sent.ticket.cause == Cause::Departure)
+    );
+    finish(&mut world);
+    world.wait(5_000);
+    assert_eq!(world.sent.len(), 4);
+    let snapshot = world.engine.snapshot();
+    let record = &snapshot.history[0];
+    assert_eq!(record.measured.retractions, 4);
+    assert_eq!(record.measured.downtime.unwrap().as_millis(), 42);
+    assert_eq!(record.phases.last().unwrap().phase, Phase::Retracted);
+    assert!(snapshot.guests.is_empty());
+    let frames = Action::Count(Count::Frames(FrameKind::Unarp), 1);
+    let counted = world.actions.iter().filter(|&action| *action == frames);
+    assert_eq!(counted.count(), 4);
+    let unstaged = |action: &&Action| matches!(action, Action::Unstage { stays: false, .. });
+    assert_eq!(world.actions.iter().filter(unstaged).count(), 1);
+}
+
+#[test]
+fn switched_off_nothing_is_retracted() {
+    let mut world = World::new(Policy {
+        retract: false,
+        ..policy(&[ip(1)])
+    });
+    world.given = vec![ip(2)];
+    let mut world = running(world);
+    leave(&mut world);
+    finish(&mut world);
+    world.wait(5_000);
+    assert!(world.sent.is_empty());
+    assert_eq!(world.engine.snapshot().history.len(), 1);
+}
+
+#[test]
+fn a_guest_that_stays_keeps_its_addresses() {
+    for last_word in [Lifecycle::StoppedFailed, Lifecycle::Stopped] {
+        let mut world = running(World::new(policy(&[ip(1)])));
+        begin_to_leave(&mut world);
+        world.says(1, Lifecycle::ResumedUnpaused);
+        world.wait(2_000);
+        assert_eq!(world.rounds(1).len(), 5);
+        world.migration(1, MigrationStatus::Setup);
+        world.stop(1);
+        world.says(1, last_word);
+        world.wait(5_000);
+        assert_eq!(retracted(&world), [], "{last_word:?}");
+    }
+}
+
+#[test]
+fn a_contested_address_is_left_alone_until_that_is_over() {
+    for (last_word, expected) in [
+        (Standing::Contested, vec![]),
+        (Standing::Held, vec![(0, 3)]),
+    ] {
+        let mut world = running(World::new(policy(&[])));
+        hear(&mut world, 3, Standing::Held);
+        hear(&mut world, 3, Standing::Contested);
+        hear(&mut world, 3, last_word);
+        hear(&mut world, 4, Standing::Held);
+        hear(&mut world, 4, Standing::Gone);
+        leave(&mut world);
+        assert_eq!(retracted(&world), expected);
+        let contests = Action::Count(Count::ContestedAddresses, 1);
+        let counted = world.actions.iter().filter(|&action| *action == contests);
+        assert_eq!(counted.count(), 1, "told once");
+    }
+}
+
+#[test]
+fn a_contest_speaks_against_what_the_settings_say_too() {
+    let mut world = running(World::new(policy(&[ip(3)])));
+    hear(&mut world, 3, Standing::Contested);
+    leave(&mut world);
+    assert_eq!(retracted(&world), []);
+}
+
+#[test]
+fn an_address_is_retracted_where_it_was() {
+    let mut world = World::new(policy(&[ip(1), ip(9)]));
+    world.nics = 2;
+    let mut world = running(world);
+    hear(&mut world, 1, Standing::Held);
+    leave(&mut world);
+    // One network has both NICs, so what only the settings name is said there once.
+    assert_eq!(retracted(&world), [(0, 1), (0, 9)]);
+}
+
+#[test]
+fn a_ninth_address_of_a_nic_and_one_of_an_unknown_guest_are_not_kept() {
+    let mut world = running(World::new(policy(&[])));
+    for last in 1..=9 {
+        hear(&mut world, last, Standing::Held);
+    }
+    leave(&mut world);
+    let addresses: Vec<u8> = retracted(&world).iter().map(|&(_, last)| last).collect();
+    assert_eq!(addresses, [1, 2, 3, 4, 5, 6, 7, 8]);
+    finish(&mut world);
+    hear(&mut world, 1, Standing::Held);
+    assert!(world.actions.contains(&Action::Count(Count::Stale, 1)));
+    assert!(world.engine.hearsay().is_empty());
+}
+
+#[test]
+fn sources_and_prefixes_that_the_settings_do_not_admit_are_not_believed() {
+    let mut policy = policy(&[ip(1)]);
+    policy.addresses.sources = vec![AddressSource::Config];
+    policy.addresses.prefixes = vec!["192.0.2.0/29".parse().unwrap()];
+    policy.guests[0].addresses.push(ip(8));
+    policy.guests[0]
+        .addresses
+        .push("169.254.1.1".parse().unwrap());
+    let mut world = World::new(policy);
+    world.given = vec![ip(2)];
+    let mut world = running(world);
+    hear(&mut world, 3, Standing::Held);
+    leave(&mut world);
+    assert_eq!(retracted(&world), [(0, 1)]);
+}
+
+#[test]
+fn retractions_wait_for_pacing_and_the_record_for_them() {
+    let pacing = Pacing {
+        frames_per_second: 1,
+        burst: 1,
+        reserve: 1,
+    };
+    let mut world = running(World::new(Policy {
+        pacing,
+        ..policy(&[ip(1), ip(2), ip(3)])
+    }));
+    leave(&mut world);
+    finish(&mut world);
+    assert_eq!(retracted(&world).len(), 1);
+    world.wait(1_500);
+    assert!(world.engine.snapshot().history.is_empty());
+    assert_eq!(retracted(&world).len(), 2);
+    world.wait(1_000);
+    assert_eq!(retracted(&world).len(), 3);
+    let snapshot = world.engine.snapshot();
+    assert_eq!(snapshot.history[0].measured.retractions, 3);
+    assert!(snapshot.guests.is_empty() && snapshot.waiting_frames == 0);
+}
+
+#[test]
+fn a_guest_that_is_back_already_is_not_retracted() {
+    let pacing = Pacing {
+        frames_per_second: 1,
+        burst: 1,
+        reserve: 1,
+    };
+    let mut world = running(World::new(Policy {
+        pacing,
+        ..policy(&[ip(1), ip(2)])
+    }));
+    leave(&mut world);
+    assert_eq!(retracted(&world).len(), 1);
+    world.says(1, Lifecycle::StartedMigrated);
+    world.wait(10_000);
+    assert_eq!(retracted(&world).len(), 1);
+    assert_eq!(world.engine.snapshot().history.len(), 1);
+    assert_eq!(world.engine.snapshot().waiting_frames, 0);
+}
+
+#[test]
+fn what_cannot_be_said_any_more_is_counted() {
+    let mut world = World::new(policy(&[ip(1)]));
+    world.slow = true;
+    let mut world = running(world);
+    leave(&mut world);
+    finish(&mut world);
+    world.finish_stagings();
+    world.wait(5_000);
+    assert_eq!(retracted(&world), []);
+    let fault = Action::Count(Count::Faults(SendFault::NotStaged), 1);
+    assert!(world.actions.contains(&fault));
+}

@@ -1,0 +1,90 @@
+//! Addresses that no guest has: this host's own, and those that its routes go by way of.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, Parseable};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+
+use crate::model::{HostIp, Instant};
+use crate::observe::next_hops::NextHops;
+use crate::sys::{clock, netlink};
+
+/// How old the list of this host's addresses may be. A guest has to use an address for as long
+/// before its word is believed.
+const FRESH: Duration = super::book::STEADY;
+
+/// What is asked of the kernel, and kept.
+#[derive(Debug)]
+pub(super) struct Foreign {
+    own: BTreeSet<Ipv4Addr>,
+    read: Option<Instant>,
+    hops: NextHops,
+}
+
+impl Foreign {
+    /// In the network namespace of the calling thread.
+    pub(super) fn open() -> io::Result<Self> {
+        Ok(Self {
+            own: BTreeSet::new(),
+            read: None,
+            hops: NextHops::open()?,
+        })
+    }
+
+    /// Whether no guest has the address. What cannot be read counts as a yes: nothing is believed
+    /// then.
+    pub(super) async fn contains(&mut self, ip: HostIp) -> bool {
+        match self.look_up(ip.get()).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::debug!(%error, "the host's addresses and routes cannot be read");
+                true
+            }
+        }
+    }
+
+    async fn look_up(&mut self, ip: Ipv4Addr) -> io::Result<bool> {
+        let now = clock::now();
+        if self.read.is_none_or(|read| read + FRESH <= now) {
+            self.own = own().await?;
+            self.read = Some(now);
+        }
+        Ok(self.own.contains(&ip) || self.hops.contains(ip).await?)
+    }
+}
+
+/// The IPv4 addresses of every link.
+async fn own() -> io::Result<BTreeSet<Ipv4Addr>> {
+    let mut question = AddressMessage::default();
+    question.header.family = AddressFamily::Inet;
+    let flags = NLM_F_REQUEST | NLM_F_DUMP;
+    let question = netlink::message(libc::RTM_GETADDR, flags, 0, &question);
+    let mut own = BTreeSet::new();
+    netlink::dump(&question, |kind, payload| {
+        if kind == libc::RTM_NEWADDR {
+            own.extend(address(payload));
+        }
+    })
+    .await?;
+    Ok(own)
+}
+
+/// The local address of one message: `IFA_ADDRESS` is the other end's on a point-to-point link.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kernel adds attributes; one matters"
+)]
+fn address(payload: &[u8]) -> Option<Ipv4Addr> {
+    let message = AddressMessage::parse(payload).ok()?;
+    message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
+            _ => None,
+        })
+}

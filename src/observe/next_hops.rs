@@ -1,0 +1,191 @@
+//! Which IPv4 addresses routes go by way of.
+//!
+//! A gateway may have a million routes, so they are not read for each question. The next hops among
+//! them are few and are kept; what routes are added is heard, and looked at when somebody asks.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NLMSG_OVERRUN};
+
+use crate::model::Instant;
+use crate::sys::clock;
+use crate::sys::netlink::{self, DATAGRAM, NetlinkSocket};
+
+mod message;
+
+/// Routes of IPv4 and MPLS, and next hops that stand by themselves (`ip nexthop`), as bits of
+/// `nl_groups`. No other family has an IPv4 next hop.
+const GROUPS: u32 = 1 << (libc::RTNLGRP_IPV4_ROUTE - 1)
+    | 1 << (libc::RTNLGRP_MPLS_ROUTE - 1)
+    | 1 << (libc::RTNLGRP_NEXTHOP - 1);
+
+/// The kernel's queue for us: some thousand changes between two questions. With more, every route
+/// is read anew.
+const RECEIVE_BUFFER: libc::c_int = 1024 * 1024;
+
+/// Next hops that are kept. Every host of a /16 is none; with more than these, every address
+/// counts as one.
+const MOST: usize = 65_536;
+
+/// Readings that changes may break into until a question is given up: routes that change all the
+/// time cannot be read whole.
+const READINGS: usize = 3;
+
+/// How old a reading may be that says of an address that it is a next hop, and how long a failed
+/// one speaks for the next. Routes are taken away without notice where a link goes down, but a
+/// million take a second to read, and whoever forges UNARPs may not order that at will.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// The next hops of every table in the network namespace.
+#[derive(Debug)]
+pub struct NextHops {
+    changes: NetlinkSocket,
+    buffer: Box<[u8]>,
+    /// All that there are, and some that there were.
+    known: BTreeSet<Ipv4Addr>,
+    /// When every route was read; none before, and where changes were lost since.
+    read: Option<Instant>,
+    /// When that last failed.
+    failed: Option<Instant>,
+}
+
+impl NextHops {
+    /// Begins to listen to changes in the network namespace of the calling thread. Reads nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket calls. No capability is needed.
+    pub fn open() -> io::Result<Self> {
+        Self::with_buffer(RECEIVE_BUFFER)
+    }
+
+    /// As [`NextHops::open`], with a receive buffer of `octets` for changes.
+    ///
+    /// # Errors
+    ///
+    /// As [`NextHops::open`].
+    pub fn with_buffer(octets: libc::c_int) -> io::Result<Self> {
+        let changes = NetlinkSocket::open(GROUPS)?;
+        changes.set_receive_buffer(octets)?;
+        Ok(Self {
+            changes,
+            buffer: vec![0; DATAGRAM].into_boxed_slice(),
+            known: BTreeSet::new(),
+            read: None,
+            failed: None,
+        })
+    }
+
+    /// Whether a route goes by way of `address` at this moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket calls; [`io::ErrorKind::Interrupted`] where routes change faster than
+    /// they are read.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime with IO enabled.
+    pub async fn contains(&mut self, address: Ipv4Addr) -> io::Result<bool> {
+        self.follow()?;
+        let recent = |at: Instant| clock::now() < at + FRESH;
+        match self.read {
+            None if self.failed.is_some_and(recent) => {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            // What is added is heard of, so a no is as good as new.
+            Some(read) if recent(read) || !self.known.contains(&address) => {}
+            _ => self.read_all().await?,
+        }
+        Ok(self.known.contains(&address) || self.known.len() >= MOST)
+    }
+
+    /// Reads every route. Whoever can wait does so beforehand, so that the first question is
+    /// answered at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`NextHops::contains`].
+    ///
+    /// # Panics
+    ///
+    /// As [`NextHops::contains`].
+    pub async fn read_all(&mut self) -> io::Result<()> {
+        let outcome = self.try_to_read().await;
+        self.failed = outcome.is_err().then(clock::now);
+        outcome
+    }
+
+    async fn try_to_read(&mut self) -> io::Result<()> {
+        for _ in 0..READINGS {
+            self.known.clear();
+            self.read = None;
+            let begun = clock::now();
+            match self.dump().await {
+                Ok(()) => self.read = Some(begun),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            // What was added meanwhile.
+            self.follow()?;
+            if self.read.is_some() {
+                return Ok(());
+            }
+        }
+        Err(io::ErrorKind::Interrupted.into())
+    }
+
+    async fn dump(&mut self) -> io::Result<()> {
+        for question in message::QUESTIONS {
+            let octets =
+                netlink::message(question.kind(), NLM_F_REQUEST | NLM_F_DUMP, 0, &question);
+            let known = &mut self.known;
+            let answer = netlink::dump(&octets, |kind, payload| add(known, kind, payload)).await;
+            match answer {
+                // A kernel before 5.3, which has no next hops that stand by themselves.
+                Err(error)
+                    if question == message::Question::NextHops
+                        && error.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
+                answer => answer?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in the changes since the last call.
+    fn follow(&mut self) -> io::Result<()> {
+        loop {
+            match self.changes.receive(&mut self.buffer) {
+                Ok(length) => {
+                    let datagram = self.buffer.get(..length).unwrap_or_default();
+                    for message in netlink::messages(datagram) {
+                        match message.message_type() {
+                            NLMSG_OVERRUN => self.read = None,
+                            kind => add(&mut self.known, kind, message.payload()),
+                        }
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => self.read = None,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => self.read = None,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Takes in the next hops that a message adds. One that is taken away stays until every route is
+/// read anew.
+fn add(known: &mut BTreeSet<Ipv4Addr>, kind: u16, payload: &[u8]) {
+    for address in message::next_hops(kind, payload) {
+        if known.len() < MOST {
+            known.insert(address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

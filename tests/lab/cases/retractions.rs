@@ -1,0 +1,118 @@
+//! A source retracts the addresses of a guest that has left.
+
+use std::net::Ipv4Addr;
+use std::process::Command;
+
+use super::{ROUNDS_OUT, agents, assert_kept, count, ways};
+use crate::evidence::{Evidence, Figures};
+use crate::lab::{Guest, Lab, pause};
+use crate::oracle::Expect;
+use crate::oracle::retraction::unarp;
+
+/// The guest's own address, and one more that the settings give it.
+const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 101)];
+
+const SETTINGS: &str = "[[guest]]\nmatch = \"*\"\naddresses = [\"192.0.2.1\", \"192.0.2.101\"]\n";
+
+fn migrations(case: &str, settings: &str, times: usize, expect: &Expect) -> Evidence {
+    let lab = Lab::up(case, 2);
+    let guest = Guest::silent(1);
+    lab.start(&guest, "a");
+    agents(&lab, settings, &[]);
+    let evidence = lab.capture("migrations", || {
+        for (from, to) in ways().take(times) {
+            lab.migrate(&guest, from, to, &[]);
+            pause(ROUNDS_OUT);
+        }
+    });
+    assert_kept(&evidence, expect);
+    let hosts = ["a", "b"].map(|host| lab.host(host, &["cat", "/sys/class/net/br0/address"]));
+    for frame in evidence.retractions() {
+        let sender = frame.source.to_string();
+        let spoke = usize::from(!frame.entered("a-br0"));
+        assert_eq!(sender, hosts[spoke].trim(), "{frame}");
+    }
+    for migration in &evidence.migrations {
+        let figures = Figures::of(&evidence, migration, 0);
+        assert!(figures.stop_to_relearned.is_some(), "{figures:?}");
+    }
+    evidence
+}
+
+#[test]
+fn each_address_is_retracted_once_after_each_migration() {
+    let times = count(3, 20);
+    let expect = Expect {
+        retracted: ADDRESSES.map(|ip| (1, ip)).to_vec(),
+        ..Expect::default()
+    };
+    let evidence = migrations("retraction", SETTINGS, times, &expect);
+    assert_eq!(evidence.retractions().count(), 2 * times);
+}
+
+#[test]
+fn switched_off_no_address_is_retracted() {
+    let settings = format!("[unarp]\nenabled = false\n{SETTINGS}");
+    let evidence = migrations("no-retraction", &settings, 2, &Expect::default());
+    assert_eq!(evidence.retractions().count(), 0);
+}
+
+/// What others' tools make of our octets.
+#[test]
+fn dissectors_read_a_retraction_as_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("unarp.pcap");
+    let written = Command::new(env!("CARGO_BIN_EXE_macmovectl"))
+        .args([
+            "frame",
+            "unarp",
+            "192.0.2.1",
+            "--source",
+            "02:00:00:00:00:01",
+        ])
+        .args(["--pcap".as_ref(), file.as_os_str()])
+        .output()
+        .expect("macmovectl runs");
+    assert!(written.status.success(), "{written:?}");
+    let octets = std::fs::read(&file).expect("a capture");
+    let sender = [2, 0, 0, 0, 0, 1];
+    assert_eq!(octets[40..], unarp(&sender, ADDRESSES[0]));
+
+    let file = file.to_str().expect("a plain path");
+    let said = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output();
+        let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+        assert!(output.status.success(), "{program}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let tcpdump = said("tcpdump", &["-envr", file]);
+    assert!(
+        tcpdump.contains("02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff")
+            && tcpdump.contains("Ethernet (len 0), IPv4 (len 4), Reply 192.0.2.1 is-at <empty>"),
+        "{tcpdump}"
+    );
+    let fields = [
+        "eth.src",
+        "eth.dst",
+        "arp.hw.type",
+        "arp.proto.type",
+        "arp.hw.size",
+        "arp.proto.size",
+        "arp.opcode",
+        "arp.src.proto_ipv4",
+        "arp.dst.proto_ipv4",
+        "_ws.malformed",
+    ];
+    let mut arguments = vec!["-r", file, "-T", "fields", "-E", "separator=,"];
+    arguments.extend(fields.iter().flat_map(|field| ["-e", field]));
+    assert_eq!(
+        said("tshark", &arguments),
+        "02:00:00:00:00:01,ff:ff:ff:ff:ff:ff,1,0x0800,0,4,2,192.0.2.1,255.255.255.255,"
+    );
+    let script = "import sys, scapy.all as s; p = s.rdpcap(sys.argv[1])[0]; a = p[s.ARP]; \
+                  print(p.src, p.dst, a.hwtype, hex(a.ptype), a.hwlen, a.plen, a.op, a.psrc, a.pdst)";
+    assert_eq!(
+        said("/usr/bin/python3", &["-c", script, file]),
+        "02:00:00:00:00:01 ff:ff:ff:ff:ff:ff 1 0x800 0 4 2 192.0.2.1 255.255.255.255"
+    );
+}
