@@ -12,6 +12,10 @@
     )
 )]
 
+// What tests of this library share with those beside it calls it by its name.
+#[cfg(test)]
+extern crate self as macmoved;
+
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod model;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]

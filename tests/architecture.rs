@@ -106,8 +106,10 @@ fn modules_import_only_what_the_table_allows() {
 #[test]
 fn the_core_is_pure() {
     for module in PURE {
-        for file in rust_files(module) {
-            let code = code(&file);
+        // What tests it may read its environment and write files.
+        let tested = |file: &&PathBuf| !file.iter().any(|part| part == "tests");
+        for file in rust_files(module).iter().filter(tested) {
+            let code = code(file);
             for path in IMPURE {
                 assert!(!code.contains(path), "{} mentions {path}", file.display());
             }

@@ -27,7 +27,7 @@ pub(super) fn narrate(action: &Action) {
             warn!("a guest runs before its frames stand ready; it is announced as soon as they do");
         }
         Action::Count(Count::SchedulesCut, _) => {
-            info!("a schedule was cut short because its guest no longer runs here");
+            info!("an announcement was cut short because its guest no longer runs here");
         }
         Action::Count(Count::ContestedAddresses, _) => {
             warn!("another station has an address of a guest, too; nothing is said of it");

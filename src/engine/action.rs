@@ -199,7 +199,7 @@ pub enum Count {
         /// How it ended.
         outcome: Outcome,
     },
-    /// Schedules that were cut short: the guest left, stopped or moved on.
+    /// Announcements that were cut short: the guest left, stopped or moved on.
     SchedulesCut,
     /// Guests that resumed before all stood ready.
     StagedLate,

@@ -65,6 +65,7 @@ impl Engine {
             self.all_frames(now, id, Round::Scheduled(number), cause, since);
         } else {
             self.cut(id);
+            self.settle(id);
         }
     }
 
@@ -145,6 +146,7 @@ impl Engine {
             release_at,
             ..
         } = self;
+        let (mut dropped, mut cut) = (false, false);
         waiting.retain(|ticket, class| {
             let Some(guest) = guests.get_mut(&ticket.guest) else {
                 return false;
@@ -161,6 +163,9 @@ impl Engine {
                 .and_then(|staging| staging.frames.get(usize::from(ticket.frame)));
             let Some(frame) = frame else {
                 guest.outstanding = guest.outstanding.saturating_sub(1);
+                dropped = true;
+                let current = guest.generation == ticket.generation;
+                cut |= current && matches!(ticket.round, Round::Scheduled(_));
                 return false;
             };
             match pacer.ready_at(&frame.uplinks, class) {
@@ -175,6 +180,20 @@ impl Engine {
                 }
             }
         });
+        if cut {
+            self.count(Count::SchedulesCut, 1);
+        }
+        if dropped {
+            self.settle_all();
+        }
+    }
+
+    /// Frames were dropped that somebody may have waited for.
+    fn settle_all(&mut self) {
+        let guests: Vec<GuestId> = self.guests.keys().copied().collect();
+        for id in guests {
+            self.settle(id);
+        }
     }
 
     /// Does what is due for one guest.

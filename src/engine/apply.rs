@@ -34,6 +34,8 @@ impl Engine {
             .get(&id)
             .map_or(State::Absent, |guest| guest.state);
         let (after, effect) = before.step(signal);
+        #[cfg(test)]
+        let (after, effect) = super::tests::histories::table(before, signal, (after, effect));
         if !self.guests.contains_key(&id) {
             if after == State::Absent {
                 return;
@@ -74,6 +76,7 @@ impl Engine {
             Effect::BreakDeparture => self.break_departure(id, Outcome::Failed),
             Effect::Depart => self.depart(id, on),
             Effect::Appear => self.announce_once(on.now, id, Cause::Start),
+            Effect::Wake => self.inspect(id, on.now),
             Effect::Vanish => {
                 self.close_arrival(id, Outcome::Completed);
                 self.drop_departure(id);
@@ -157,14 +160,21 @@ impl Engine {
         self.close_departure_when_done(id);
     }
 
-    /// Ends a schedule that has rounds left, and says so.
+    /// Ends an announcement that has frames left to send, and says so.
     pub(super) fn cut(&mut self, id: GuestId) {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
+        let unfinished = !guest.is_idle();
+        self.waiting.retain(|ticket, _| {
+            let stays = ticket.guest != id;
+            guest.outstanding = guest.outstanding.saturating_sub(u32::from(!stays));
+            stays
+        });
         guest.single = None;
+        guest.schedule = None;
         guest.forget_parked();
-        if guest.schedule.take().is_some() {
+        if unfinished {
             self.count(Count::SchedulesCut, 1);
         }
     }

@@ -75,8 +75,9 @@ impl Engine {
         };
         guest.closing = None;
         if let Some(journal) = guest.departure.take() {
-            // A rollback's rounds go on after the migration is over.
-            if guest.schedule.is_none() && guest.arrival.is_none() {
+            // A rollback's rounds, and whatever else is on its way, go on after the migration is over.
+            let done = guest.is_idle() && guest.arrival.is_none();
+            if done {
                 self.unstage(id);
             }
             self.finish(id, journal, outcome);

@@ -68,7 +68,7 @@ pub(crate) struct Guest {
     /// The journal of what was found in mid-migration and looks as if it arrived: its own bridge
     /// looked for it elsewhere. A guest that leaves has had its place here.
     pub(crate) found: Option<Journal>,
-    /// All of an arriving guest is here.
+    /// No part of it has yet to come.
     pub(crate) arrived_whole: bool,
     pub(crate) departure: Option<Journal>,
     /// When a departure is closed without libvirt's figures.
@@ -113,7 +113,7 @@ impl Guest {
             inspected: false,
             arrival: None,
             found: None,
-            arrived_whole: false,
+            arrived_whole: true,
             departure: None,
             closing: None,
             outstanding: 0,
@@ -218,7 +218,7 @@ impl Guest {
             State::Paused => GuestPhase::Paused,
             State::Incoming { .. } => GuestPhase::Incoming,
             State::ArrivedPaused => GuestPhase::ArrivedPaused,
-            State::Outgoing | State::OutgoingPaused => GuestPhase::Outgoing,
+            State::Outgoing | State::OutgoingPaused { .. } => GuestPhase::Outgoing,
             State::SwitchedOver { .. } => GuestPhase::SwitchedOver,
         };
         let journal = self.departure.as_ref().or(self.arrival.as_ref());

@@ -207,10 +207,16 @@ impl Engine {
                 self.described(now, id, generation, Ok(description));
             }
             Err(DescribeFault::Unavailable) => guest.ask_again = Some(now + ASK_AGAIN),
-            Err(fault @ (DescribeFault::Gone | DescribeFault::Malformed)) => {
-                guest.single = None;
-                guest.gone = (fault == DescribeFault::Gone).then_some(now + LAST_WORD);
+            // It has the guest, and the hook's XML could be read.
+            Err(DescribeFault::Malformed) => {
+                guest.confirming = None;
+                self.count(Count::Hints(HintOutcome::Unconfirmed), 1);
+            }
+            Err(DescribeFault::Gone) => {
+                guest.gone = Some(now + LAST_WORD);
+                self.cut(id);
                 self.unstage(id);
+                self.count(Count::Hints(HintOutcome::Unconfirmed), 1);
             }
         }
     }

@@ -123,7 +123,9 @@ impl Engine {
                 .blocked
                 .iter()
                 .any(|ticket| guest.port_of(ticket) == Some(link.ifindex));
-            if guest.is_unseated_by(link, &self.links) || guest.missed(link, moved) {
+            // What a host says of a guest that left, it says where that was.
+            let settled = guest.state == State::Absent && guest.foretold.is_none();
+            if !settled && (guest.is_unseated_by(link, &self.links) || guest.missed(link, moved)) {
                 outdated.push(id);
             } else if link.passes() && blocked {
                 opened.push(id);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::apply::Occasion;
 use super::guest::Guest;
 use super::state::{Signal, State};
 use super::{Cause, Count, Engine, GUESTS, GuestFacts, Queue, RunState};
@@ -85,8 +86,9 @@ impl Engine {
             }
             RunState::Paused | RunState::Off => State::Paused,
         };
-        self.guests
-            .insert(id, Guest::new(facts.name.clone(), state));
+        let mut guest = Guest::new(facts.name.clone(), state);
+        guest.arrived_whole = is_whole(facts.state);
+        self.guests.insert(id, guest);
         match state {
             State::Incoming { .. } => {
                 // An agent before us may have left something behind for it.
@@ -98,17 +100,17 @@ impl Engine {
             | State::Paused
             | State::ArrivedPaused
             | State::Outgoing
-            | State::OutgoingPaused
+            | State::OutgoingPaused { .. }
             | State::SwitchedOver { .. } => {}
         }
     }
 
     /// Stages a guest only to see where its own bridge has its addresses.
-    fn inspect(&mut self, id: GuestId, now: Instant) {
+    pub(super) fn inspect(&mut self, id: GuestId, now: Instant) {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
-        if guest.asked.is_none() && guest.staging.is_none() && guest.is_idle() {
+        if guest.asked.is_none() && guest.is_idle() {
             guest.inspected = true;
             self.ask(id, now);
         }
@@ -119,46 +121,87 @@ impl Engine {
             return;
         };
         guest.name.clone_from(&facts.name);
-        let runs = matches!(facts.state, RunState::Running | RunState::RunningPostcopy);
-        match guest.state {
-            State::Incoming { .. } | State::ArrivedPaused if runs => {
-                guest.state = State::Running;
+        match (guest.state, facts.state) {
+            // It left, waits for figures, and is here again.
+            (State::Absent, _) => {
+                self.close_departure(id, Outcome::Completed);
+                self.forget_if_over(id);
+                self.adopt(now, id, facts);
+            }
+            (
+                State::Incoming { .. }
+                | State::ArrivedPaused
+                | State::OutgoingPaused { arrived: true },
+                RunState::Running | RunState::RunningPostcopy,
+            ) => {
+                guest.arrived_whole = is_whole(facts.state);
+                self.leave_no_departure(id, State::Running);
                 self.close_arrival(id, Outcome::Unknown);
                 self.announce_once(now, id, Cause::Resync);
             }
-            State::SwitchedOver { .. } if runs => {
-                let on = super::apply::Occasion {
-                    now,
-                    since: now,
-                    happened: now,
-                    cause: Cause::Rollback,
-                };
-                self.step(id, Signal::Run, on);
+            (State::SwitchedOver { .. }, RunState::Running | RunState::RunningPostcopy) => {
+                self.step(id, Signal::Run, on_list(now));
             }
-            State::Paused if runs => {
-                guest.state = State::Running;
+            (_, RunState::Running | RunState::RunningPostcopy) => {
+                guest.arrived_whole = is_whole(facts.state);
+                self.leave_no_departure(id, State::Running);
+                self.close_arrival_when_done(id);
                 self.inspect(id, now);
             }
-            // libvirt cancels what it migrated when it starts again, and says no word of it.
-            State::Outgoing if runs => {
-                guest.state = State::Running;
-                self.break_departure(id, Outcome::Unknown);
-                self.inspect(id, now);
-            }
-            State::OutgoingPaused if facts.state == RunState::Paused => {
+            // Whatever it was, the migration is over.
+            (State::Incoming { certain: false }, RunState::Paused) => {
                 guest.state = State::Paused;
-                self.break_departure(id, Outcome::Unknown);
+                self.unstage(id);
             }
-            State::Running if runs => self.inspect(id, now),
-            State::Running if facts.state == RunState::Paused => guest.state = State::Paused,
-            State::Absent => guest.state = if runs { State::Running } else { State::Paused },
-            State::Running
-            | State::Paused
-            | State::Incoming { .. }
-            | State::ArrivedPaused
-            | State::Outgoing
-            | State::OutgoingPaused
-            | State::SwitchedOver { .. } => {}
+            (State::Incoming { certain: true }, RunState::Paused) => {
+                self.step(id, Signal::Pause, on_list(now));
+            }
+            (State::OutgoingPaused { arrived: true }, RunState::Paused) => {
+                self.leave_no_departure(id, State::ArrivedPaused);
+            }
+            (
+                State::Running
+                | State::Paused
+                | State::Outgoing
+                | State::OutgoingPaused { arrived: false },
+                RunState::Paused,
+            ) => self.leave_no_departure(id, State::Paused),
+            (
+                State::Running | State::Paused | State::Outgoing,
+                RunState::PausedMigration | RunState::PausedPostcopy,
+            ) => self.step(id, Signal::SwitchOver, on_list(now)),
+            (
+                State::OutgoingPaused { .. }
+                | State::Incoming { .. }
+                | State::ArrivedPaused
+                | State::SwitchedOver { .. },
+                RunState::PausedMigration | RunState::PausedPostcopy | RunState::Paused,
+            )
+            | (_, RunState::Off) => {}
         }
+    }
+
+    /// A departure that was under way may have ended unheard: libvirt cancels what it migrated when
+    /// it starts again, and says no word of it. If it has not, the guest's stop begins it anew.
+    fn leave_no_departure(&mut self, id: GuestId, state: State) {
+        if let Some(guest) = self.guests.get_mut(&id) {
+            guest.state = state;
+        }
+        self.break_departure(id, Outcome::Unknown);
+    }
+}
+
+/// Whether no migration has a part of a guest in this state yet to bring.
+const fn is_whole(state: RunState) -> bool {
+    matches!(state, RunState::Running | RunState::Paused)
+}
+
+/// What a list shows happened at some time before.
+const fn on_list(now: Instant) -> Occasion {
+    Occasion {
+        now,
+        since: now,
+        happened: now,
+        cause: Cause::Resync,
     }
 }

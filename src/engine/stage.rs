@@ -78,12 +78,20 @@ impl Engine {
                     guest.ask_again = Some(now + ASK_AGAIN);
                 }
             }
-            Err(fault @ (DescribeFault::Gone | DescribeFault::Malformed)) => {
+            Err(DescribeFault::Gone) => {
                 if let Some(guest) = self.guests.get_mut(&id) {
                     guest.asked = None;
                     guest.single = None;
-                    guest.gone = (fault == DescribeFault::Gone).then_some(now + LAST_WORD);
+                    guest.gone = Some(now + LAST_WORD);
                 }
+            }
+            Err(DescribeFault::Malformed) => {
+                if let Some(guest) = self.guests.get_mut(&id) {
+                    guest.asked = None;
+                }
+                // Without frames there is nothing to wait for.
+                self.cut(id);
+                self.settle(id);
             }
         }
     }
@@ -160,6 +168,7 @@ impl Engine {
         guest.ask_again = None;
         guest.confirming = None;
         guest.staging = None;
+        guest.single = None;
         guest.forget_parked();
         // Of one that was only foretold nothing was sent: nothing is left behind.
         let stays = guest.state.stays() || guest.foretold.take().is_some();

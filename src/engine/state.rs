@@ -36,7 +36,10 @@ pub(crate) enum State {
     /// It leaves and runs here still.
     Outgoing,
     /// It leaves and stood before that began.
-    OutgoingPaused,
+    OutgoingPaused {
+        /// It has not run here since it arrived.
+        arrived: bool,
+    },
     /// It leaves and was stopped here.
     SwitchedOver {
         /// QEMU called the migration over, one way or the other.
@@ -98,6 +101,9 @@ pub(crate) enum Effect {
     Depart,
     /// It started or was restored here.
     Appear,
+    /// It runs after it stood, and may have arrived while nobody listened: see where its own
+    /// bridge has its addresses.
+    Wake,
     /// Its QEMU ended without a migration's blessing.
     Vanish,
     /// Its QEMU ended in failure.
@@ -118,7 +124,7 @@ impl State {
     /// Whether the guest is on this host and nowhere else, running or paused.
     pub(crate) const fn stays(self) -> bool {
         match self {
-            Self::Running | Self::Paused | Self::Outgoing | Self::OutgoingPaused => true,
+            Self::Running | Self::Paused | Self::Outgoing | Self::OutgoingPaused { .. } => true,
             Self::Absent
             | Self::Incoming { .. }
             | Self::ArrivedPaused
@@ -149,16 +155,19 @@ impl State {
             Self::Incoming { .. }
             | Self::ArrivedPaused
             | Self::Outgoing
-            | Self::OutgoingPaused
+            | Self::OutgoingPaused { .. }
             | Self::SwitchedOver { .. } => (self, Effect::None),
         }
     }
 
     const fn run(self) -> (Self, Effect) {
         match self {
-            Self::Absent | Self::Running | Self::Paused => (Self::Running, Effect::None),
+            Self::Absent | Self::Running => (Self::Running, Effect::None),
+            Self::Paused => (Self::Running, Effect::Wake),
             Self::Incoming { .. } | Self::ArrivedPaused => (Self::Running, Effect::Arrive),
-            Self::Outgoing | Self::OutgoingPaused => (Self::Outgoing, Effect::None),
+            Self::Outgoing => (Self::Outgoing, Effect::None),
+            Self::OutgoingPaused { arrived: false } => (Self::Outgoing, Effect::Wake),
+            Self::OutgoingPaused { arrived: true } => (Self::Outgoing, Effect::Arrive),
             Self::SwitchedOver { over: false } => (Self::Outgoing, Effect::Rollback),
             Self::SwitchedOver { over: true } => (Self::Running, Effect::Rollback),
         }
@@ -167,9 +176,14 @@ impl State {
     const fn pause(self) -> (Self, Effect) {
         match self {
             Self::Absent | Self::Running | Self::Paused => (Self::Paused, Effect::None),
-            Self::Incoming { .. } | Self::ArrivedPaused => (Self::ArrivedPaused, Effect::None),
+            Self::Incoming { certain: true } | Self::ArrivedPaused => {
+                (Self::ArrivedPaused, Effect::None)
+            }
             Self::Outgoing => (Self::SwitchedOver { over: false }, Effect::Switchover),
-            Self::OutgoingPaused | Self::SwitchedOver { .. } => (self, Effect::None),
+            // One that may as well be leaving stays that.
+            Self::Incoming { certain: false }
+            | Self::OutgoingPaused { .. }
+            | Self::SwitchedOver { .. } => (self, Effect::None),
         }
     }
 
@@ -178,11 +192,13 @@ impl State {
             Self::Running | Self::Paused => {
                 (Self::SwitchedOver { over: false }, Effect::SuddenSwitchover)
             }
-            Self::Outgoing => (Self::SwitchedOver { over: false }, Effect::Switchover),
+            // libvirt says it only of a guest that ran: a word of one that stood was lost.
+            Self::Outgoing | Self::OutgoingPaused { .. } => {
+                (Self::SwitchedOver { over: false }, Effect::Switchover)
+            }
             Self::Absent
             | Self::Incoming { .. }
             | Self::ArrivedPaused
-            | Self::OutgoingPaused
             | Self::SwitchedOver { .. } => (self, Effect::None),
         }
     }
@@ -190,11 +206,18 @@ impl State {
     const fn setup(self) -> (Self, Effect) {
         match self {
             Self::Running => (Self::Outgoing, Effect::BeginDeparture),
-            Self::Paused | Self::ArrivedPaused => (Self::OutgoingPaused, Effect::BeginDeparture),
+            Self::Paused => (
+                Self::OutgoingPaused { arrived: false },
+                Effect::BeginDeparture,
+            ),
+            Self::ArrivedPaused => (
+                Self::OutgoingPaused { arrived: true },
+                Effect::BeginDeparture,
+            ),
             Self::Absent
             | Self::Incoming { .. }
             | Self::Outgoing
-            | Self::OutgoingPaused
+            | Self::OutgoingPaused { .. }
             | Self::SwitchedOver { .. } => (self, Effect::None),
         }
     }
@@ -208,14 +231,15 @@ impl State {
             | Self::Paused
             | Self::Incoming { certain: false }
             | Self::Outgoing
-            | Self::OutgoingPaused => (self, Effect::None),
+            | Self::OutgoingPaused { .. } => (self, Effect::None),
         }
     }
 
     const fn broken(self) -> (Self, Effect) {
         match self {
             Self::Outgoing => (Self::Running, Effect::BreakDeparture),
-            Self::OutgoingPaused => (Self::Paused, Effect::BreakDeparture),
+            Self::OutgoingPaused { arrived: false } => (Self::Paused, Effect::BreakDeparture),
+            Self::OutgoingPaused { arrived: true } => (Self::ArrivedPaused, Effect::BreakDeparture),
             Self::SwitchedOver { .. } => (Self::SwitchedOver { over: true }, Effect::None),
             Self::Absent
             | Self::Running
@@ -234,7 +258,7 @@ impl State {
             | Self::Incoming { certain: false }
             | Self::ArrivedPaused
             | Self::Outgoing
-            | Self::OutgoingPaused
+            | Self::OutgoingPaused { .. }
             | Self::SwitchedOver { .. } => Effect::Depart,
         }
     }
@@ -247,7 +271,7 @@ impl State {
             | Self::Paused
             | Self::ArrivedPaused
             | Self::Outgoing
-            | Self::OutgoingPaused
+            | Self::OutgoingPaused { .. }
             | Self::SwitchedOver { .. } => Effect::Perish,
         }
     }
@@ -257,7 +281,7 @@ impl State {
             Self::Absent => Effect::None,
             Self::Incoming { .. } => Effect::FailArrival,
             // A save looks like a departure of a paused guest until its QEMU ends.
-            Self::Running | Self::Paused | Self::ArrivedPaused | Self::OutgoingPaused => {
+            Self::Running | Self::Paused | Self::ArrivedPaused | Self::OutgoingPaused { .. } => {
                 Effect::Vanish
             }
             Self::Outgoing | Self::SwitchedOver { .. } => Effect::Perish,
@@ -266,4 +290,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -66,7 +66,7 @@ impl Engine {
         };
         match status {
             // A destination that takes a broken post-copy up again says this of an arrival.
-            MigrationStatus::Setup if self.is_arriving(guest) => {}
+            MigrationStatus::Setup if self.is_partial(guest) => {}
             MigrationStatus::Setup => self.step(guest, Signal::Setup, occasion),
             MigrationStatus::Completed => {
                 self.arrived_whole(guest);
@@ -135,11 +135,11 @@ impl Engine {
             .is_some_and(|guest| matches!(guest.state, State::Incoming { .. }))
     }
 
-    /// Whether a part of the guest has yet to come.
-    fn is_arriving(&self, guest: GuestId) -> bool {
+    /// Whether it runs while a part of it has yet to come.
+    fn is_partial(&self, guest: GuestId) -> bool {
         self.guests
             .get(&guest)
-            .is_some_and(|guest| guest.arrival.is_some() && !guest.arrived_whole)
+            .is_some_and(|guest| guest.state.runs() && !guest.arrived_whole)
     }
 
     fn travels(&mut self, guest: GuestId, mode: Mode) {
@@ -153,7 +153,7 @@ impl Engine {
 
     fn arrived_whole(&mut self, guest: GuestId) {
         if let Some(guest) = self.guests.get_mut(&guest) {
-            guest.arrived_whole |= guest.arrival.is_some();
+            guest.arrived_whole = true;
         }
     }
 }

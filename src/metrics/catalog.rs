@@ -129,7 +129,7 @@ pub(super) const MIGRATIONS: Definition = counter(
 );
 pub(super) const SCHEDULES_CUT: Definition = counter(
     "macmove_schedules_cut_total",
-    "Schedules cut short because the guest left, stopped or moved on.",
+    "Announcements cut short because the guest left, stopped or moved on.",
     &[],
 );
 pub(super) const STAGED_LATE: Definition = counter(

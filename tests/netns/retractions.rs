@@ -34,6 +34,13 @@ fn departed(settings: EmitSettings) -> Rig {
     rig
 }
 
+/// What the ear heard from the host, but for the kernel's own words.
+pub(crate) fn unarps(ear: &mut Ear) -> Vec<Vec<u8>> {
+    let mut heard = ear.heard_from(HOST);
+    heard.retain(|frame| frame.get(12..14) == Some(&[0x08, 0x06]));
+    heard
+}
+
 fn retract(rig: &mut Rig) -> Result<(), SendFault> {
     rig.fire(Round::Retraction(address()))
 }
@@ -50,14 +57,10 @@ fn everybody_on_the_network_hears_once_that_an_address_has_left_and_no_switch_is
             assert_eq!(retract(&mut rig), Ok(()));
             let octets = Frame::unarp(HOST, address(), None).to_vec();
             for ear in &mut ears {
-                assert_eq!(
-                    ear.heard_from(HOST),
-                    std::slice::from_ref(&octets),
-                    "{ear:?}"
-                );
+                assert_eq!(unarps(ear), std::slice::from_ref(&octets), "{ear:?}");
                 assert!(ear.heard_from(MAC).is_empty(), "{ear:?}");
             }
-            assert_eq!(uplink.heard_from(HOST).len(), 1);
+            assert_eq!(unarps(&mut uplink).len(), 1);
             assert_eq!(port_of("fabric", MAC).as_deref(), Some("p-old"));
             assert_eq!(port_of("br0", MAC).as_deref(), Some("up0"));
         },
@@ -79,13 +82,13 @@ fn brakes_hold_retractions_too() {
         rig.emitter.set_dry_run(true);
         assert_eq!(retract(&mut rig), Ok(()));
         for ear in &mut ears {
-            assert!(ear.heard_from(HOST).is_empty(), "{ear:?}");
+            assert!(unarps(ear).is_empty(), "{ear:?}");
         }
         rig.emitter.set_dry_run(false);
         let sent = (0..50).filter(|_| retract(&mut rig).is_ok()).count();
         // The dry run's frame counts: it shows what would have been sent.
         assert_eq!(sent, 39, "the limit of one kind of frame about one station");
-        assert_eq!(ears[1].heard_from(HOST).len(), 39);
+        assert_eq!(unarps(&mut ears[1]).len(), 39);
     });
 }
 
@@ -110,7 +113,7 @@ fn a_bridge_that_is_gone_or_another_hears_nothing() {
             rig.follow();
             assert_eq!(retract(&mut rig), Err(SendFault::NoDevice));
             for ear in &mut ears {
-                assert!(ear.heard_from(HOST).is_empty(), "{ear:?}");
+                assert!(unarps(ear).is_empty(), "{ear:?}");
             }
         },
     );

@@ -7,7 +7,7 @@ use macmoved::model::{Refusal, SendFault, VlanId};
 use macmoved::sys::clock;
 use macmoved::wire::Frame;
 
-use crate::retractions::{HOST, address};
+use crate::retractions::{HOST, address, unarps};
 use crate::world::{
     Ear, MAC, Rig, build, guest_talks_at_the_old_host, isolated, name, peer_reaches_guest, plan,
     settings, settle, sh, ticket,
@@ -184,8 +184,8 @@ fn an_address_is_retracted_in_the_guests_vlan_also_where_the_bridge_is_not_in_it
                     } else {
                         vec![]
                     };
-                    assert_eq!(peer.heard_from(HOST), expected, "frame {frame}, {joins}");
-                    let heard = neighbour.heard_from(HOST).len();
+                    assert_eq!(unarps(&mut peer), expected, "frame {frame}, {joins}");
+                    let heard = unarps(&mut neighbour).len();
                     assert_eq!(
                         heard,
                         if frame == 1 { local } else { 0 },

@@ -1,6 +1,6 @@
 use super::*;
 
-const STATES: [State; 10] = [
+pub(in crate::engine) const STATES: [State; 11] = [
     State::Absent,
     State::Running,
     State::Paused,
@@ -8,12 +8,13 @@ const STATES: [State; 10] = [
     State::Incoming { certain: false },
     State::ArrivedPaused,
     State::Outgoing,
-    State::OutgoingPaused,
+    State::OutgoingPaused { arrived: false },
+    State::OutgoingPaused { arrived: true },
     State::SwitchedOver { over: false },
     State::SwitchedOver { over: true },
 ];
 
-const SIGNALS: [Signal; 11] = [
+pub(in crate::engine) const SIGNALS: [Signal; 11] = [
     Signal::IncomingStarted,
     Signal::Started,
     Signal::Run,
@@ -153,6 +154,7 @@ fn the_table_is_closed_and_speaks_only_for_guests_that_are_here() {
                 | Effect::BeginDeparture
                 | Effect::Switchover
                 | Effect::SuddenSwitchover
+                | Effect::Wake
                 | Effect::BreakDeparture => {}
             }
         }

@@ -164,13 +164,14 @@ impl World {
         while let Some(at) = self.engine.poll_timeout().filter(|&at| at <= end) {
             self.now = self.now.max(at);
             self.engine.handle_timeout(self.now);
-            self.drain();
             assert!(
                 self.engine
                     .poll_timeout()
                     .is_none_or(|next| next > self.now),
                 "a timeout that was handled is asked for again"
             );
+            // What the answers make due may be due at once.
+            self.drain();
         }
         self.now = end;
     }
