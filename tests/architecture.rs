@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("engine", &["model", "wire"]),
     ("config", &["model", "engine"]),
     ("sys", &["model"]),
-    ("listen", &["model", "engine", "sys"]),
+    ("listen", &["model", "wire", "engine", "sys"]),
     ("observe", &["model", "wire", "engine", "sys"]),
     ("emit", &["model", "wire", "engine", "sys"]),
     ("metrics", &["model", "engine"]),

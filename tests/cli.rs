@@ -12,6 +12,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
+#[path = "cli/hooks.rs"]
+mod hooks;
 #[path = "cli/hostile.rs"]
 mod hostile;
 

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+#[path = "daemon/hooks.rs"]
+mod hooks;
+
 /// Ten times what the slowest step takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -44,6 +47,7 @@ impl Place {
         let text = format!(
             "{more}\n[libvirt]\nuri = \"test:///default\"\n\
              [control]\nsocket = \"{directory}/control.sock\"\n\
+             [hook]\nsocket = \"{directory}/hook.sock\"\n\
              [state]\ndirectory = \"{directory}/state\"\n"
         );
         fs::write(self.path("macmoved.toml"), text).unwrap();

@@ -118,6 +118,7 @@ fn tool(package: &str, program: &str, arguments: &[&str]) -> Output {
 }
 
 const CONFIG: &str = "etc/macmoved/macmoved.toml";
+const HOOK: &str = "etc/libvirt/hooks/qemu.d/50-macmoved";
 const SAMPLE: &str = include_str!("../deploy/macmoved.toml");
 
 #[test]
@@ -129,6 +130,7 @@ fn everything_is_put_in_its_place_with_its_mode() {
         ("usr/bin/macmovectl", 0o755),
         ("usr/lib/systemd/system/macmoved.service", 0o644),
         ("usr/lib/sysusers.d/macmoved.conf", 0o644),
+        (HOOK, 0o755),
         (CONFIG, 0o644),
         ("etc/macmoved", 0o755),
     ] {
@@ -136,6 +138,7 @@ fn everything_is_put_in_its_place_with_its_mode() {
         assert_eq!(metadata.permissions().mode() & 0o7777, mode, "{path}");
     }
     assert_eq!(host.read(CONFIG), SAMPLE);
+    assert_eq!(host.read(HOOK), include_str!("../hooks/50-macmoved"));
     assert_eq!(
         host.read("usr/sbin/macmoved"),
         "#!/bin/macmoved
@@ -164,6 +167,8 @@ fn a_root_in_use_is_as_it_was() {
     host.write("usr/bin/other", "#!/bin/sh\n");
     host.write("etc/hostname", "a\n");
     host.write("usr/lib/systemd/system/other.service", "[Unit]\n");
+    host.write("etc/libvirt/hooks/qemu", "#!/bin/sh\n");
+    host.write("etc/libvirt/hooks/qemu.d/10-other", "#!/bin/sh\n");
     fs::create_dir_all(host.path("etc/macmoved")).unwrap();
     fs::set_permissions(host.path("etc/macmoved"), fs::Permissions::from_mode(0o700)).unwrap();
     let before = host.tree();
@@ -255,6 +260,31 @@ fn files_of_others_are_refused_before_anything_is_touched() {
 }
 
 #[test]
+fn a_hook_script_of_somebody_else_is_refused_and_one_of_ours_is_taken_over() {
+    let host = Host::new();
+    host.write(HOOK, "#!/bin/sh\n");
+    let build = ["--build", host.build.path().to_str().unwrap()];
+    let said = complaint(&host.run("install", &build));
+    assert!(
+        said.contains("50-macmoved is there and is not from here"),
+        "{said}"
+    );
+    host.write(HOOK, "#!/bin/sh\n# This file is macmoved's: an older one\n");
+    host.install();
+    assert_eq!(host.read(HOOK), include_str!("../hooks/50-macmoved"));
+    host.uninstall();
+    assert!(!host.path(HOOK).exists());
+}
+
+#[test]
+fn the_hook_script_ends_at_once_where_macmovectl_is_gone() {
+    let script = include_str!("../hooks/50-macmoved");
+    let mut lines = script.lines();
+    assert_eq!(lines.next(), Some("#!/bin/sh"));
+    assert_eq!(lines.next(), Some("[ -x /usr/bin/macmovectl ] || exit 0"));
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     let host = Host::new();
     let empty = tempfile::tempdir().unwrap();
@@ -280,7 +310,7 @@ fn the_scripts_pass_shellcheck() {
     let output = tool(
         "shellcheck",
         "shellcheck",
-        &["deploy/install", "deploy/uninstall"],
+        &["deploy/install", "deploy/uninstall", "hooks/50-macmoved"],
     );
     assert!(
         output.status.success(),

@@ -18,6 +18,8 @@ const NO_INPUT: u8 = 66;
 const UNAVAILABLE: u8 = 69;
 /// `EX_SOFTWARE`
 const SOFTWARE: u8 = 70;
+/// `EX_CANTCREAT`
+const CANNOT_CREATE: u8 = 73;
 /// `EX_IOERR`
 const IO: u8 = 74;
 /// `EX_TEMPFAIL`
@@ -48,6 +50,20 @@ pub(super) enum Failure {
     #[error("cannot write {path}", path = path.display())]
     Capture {
         /// Which file.
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// Somebody else's file has the hook script's name.
+    #[error(
+        "{} is not macmoved's, and is left alone; rename it first",
+        Escaped(&.0.to_string_lossy())
+    )]
+    ForeignHook(PathBuf),
+    /// The hook script cannot be put in place, looked at or removed.
+    #[error("cannot use {}", Escaped(&path.to_string_lossy()))]
+    HookScript {
+        /// The script, or a directory on its way.
         path: PathBuf,
         #[source]
         source: io::Error,
@@ -110,10 +126,15 @@ impl Failure {
         match self {
             Self::Input { .. } | Self::UnknownGuest(_) => NO_INPUT,
             Self::Data { .. } => DATA,
-            Self::Capture { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            Self::Capture { source, .. } | Self::HookScript { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
                 NO_PERMISSION
             }
-            Self::Capture { .. } | Self::Output(_) | Self::NotKept(_) => IO,
+            Self::ForeignHook(_) => CANNOT_CREATE,
+            Self::Capture { .. } | Self::HookScript { .. } | Self::Output(_) | Self::NotKept(_) => {
+                IO
+            }
             Self::StillPaused(_) => NOT_YET,
             Self::Forbidden { .. } => NO_PERMISSION,
             Self::Absent { .. } | Self::Connect(_) | Self::Call(_) | Self::Silent(_) => UNAVAILABLE,

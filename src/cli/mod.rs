@@ -1,7 +1,7 @@
 //! macmovectl: what an operator asks and reads.
 //!
 //! `frame` and `plan --xml` work alone: they need neither the agent nor libvirt. The others ask
-//! the agent on its control socket. Exit statuses are those of `sysexits.h`.
+//! the agent on its control socket. Exit statuses are those of `sysexits.h`; `hook` has none but 0.
 
 mod ask;
 mod brakes;
@@ -10,6 +10,8 @@ mod failure;
 mod frame;
 mod guests;
 mod history;
+mod hook;
+mod hooks;
 mod options;
 mod output;
 mod plan;
@@ -29,7 +31,14 @@ use options::{Command, Options};
 /// Runs macmovectl with these arguments, the program's name first.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let options = match Options::try_parse_from(arguments) {
+    let mut arguments = arguments.into_iter().peekable();
+    let program = arguments.next();
+    if arguments.next_if(|word| word == "hook").is_some() {
+        // libvirt's words may be anything, and are no options.
+        hook::run(arguments.collect());
+        return ExitCode::SUCCESS;
+    }
+    let options = match Options::try_parse_from(program.into_iter().chain(arguments)) {
         Ok(options) => options,
         Err(answer) => return answer_of_parser(&answer),
     };
@@ -54,6 +63,12 @@ fn execute(options: &Options) -> Result<(), Failure> {
         },
         Command::Pause { length } => ask::pause(&options.socket, *length, json),
         Command::Resume => ask::resume(&options.socket, json),
+        Command::Hooks { action, root } => hooks::run(*action, root, json),
+        // With an option in front of it, which libvirt does not pass.
+        Command::Hook { words } => {
+            hook::run(words.clone());
+            Ok(())
+        }
         Command::Frame { kind } => frame::show(kind, json),
     }
 }

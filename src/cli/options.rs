@@ -1,9 +1,10 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::control::LONGEST_PAUSE;
 use crate::model::{HostIp, MacAddr, VlanId};
@@ -18,7 +19,7 @@ use crate::model::{HostIp, MacAddr, VlanId};
 )]
 #[command(
     after_help = "Exit status: 0 done, 64 usage, 65 unusable data, 66 no input, \
-    69 macmoved is not there, 70 internal, 74 input or output, 75 still paused, 77 not permitted."
+    69 macmoved is not there, 70 internal, 73 a file is in the way, 74 input or output, 75 still paused, 77 not permitted."
 )]
 pub(super) struct Options {
     /// Where macmoved listens
@@ -56,11 +57,37 @@ pub(super) enum Command {
     },
     /// Ends a pause, and safe mode; what was withheld is not sent later
     Resume,
+    /// The hook script that has libvirt tell macmoved of guests before they arrive
+    Hooks {
+        /// What to do
+        #[arg(value_enum)]
+        action: HooksAction,
+        /// Below this directory instead of /
+        #[arg(long, value_name = "DIRECTORY", default_value = "/")]
+        root: PathBuf,
+    },
+    /// What that script runs: silent, never failing, with the guest's XML on standard input
+    Hook {
+        /// What libvirt gives its hooks: object, operation, sub-operation, extra argument
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
     /// Builds one frame and explains it octet by octet; sends nothing
     Frame {
         #[command(subcommand)]
         kind: FrameKind,
     },
+}
+
+/// What to do about the hook script.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum HooksAction {
+    /// Put it into /etc/libvirt/hooks/qemu.d, and say whether libvirt has to be reloaded
+    Install,
+    /// Take it away again
+    Uninstall,
+    /// Say whether it is there, is run, and is heard
+    Status,
 }
 
 #[derive(Args, Debug)]

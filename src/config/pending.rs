@@ -36,7 +36,6 @@ pub(super) fn set_without_effect(
             now.queue_frames == then.queue_frames,
         ),
         ("handoff.hold", now.hold == then.hold),
-        ("hook.socket", config.hook_socket == usual.hook_socket),
         ("dbus.enabled", config.dbus_enabled == usual.dbus_enabled),
     ];
     let changed = same

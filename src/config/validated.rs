@@ -26,7 +26,7 @@ pub struct Config {
     pub network_uplinks: Vec<LinkName>,
     /// The exchange between the two hosts of a migration.
     pub handoff: Handoff,
-    /// Where libvirt's hook script reports.
+    /// Where libvirt's hook script reports, by way of `macmovectl hook`.
     pub hook_socket: PathBuf,
     /// Where `macmovectl` asks.
     pub control_socket: PathBuf,

@@ -4,6 +4,7 @@
 //! a caller that leaves signals unread would stall its own connection.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,12 @@ use zbus::connection::Builder;
 use zbus::{DBusError, Guid, interface};
 
 use super::{
-    BrakeFault, BrakeOrder, BrakesStatus, ControlSocket, LONGEST_PAUSE, PATH, Request,
-    RequestFault, Status, View,
+    BrakeFault, BrakeOrder, BrakesStatus, LONGEST_PAUSE, PATH, Request, RequestFault, Status, View,
 };
+use crate::sys::named_socket::NamedSocket;
+
+/// Callers that may wait to be accepted; the kernel turns away one more.
+pub const CALLERS: u32 = 128;
 use crate::engine::{Action, Count, Queue};
 
 /// So many callers at a time; one more is turned away at once and told so in the log.
@@ -206,7 +210,7 @@ fn json(value: &impl Serialize) -> Result<String, AgentFault> {
 /// Answers on `socket`; questions for the driver go into `requests`, those for the brakes into
 /// `orders`.
 pub async fn serve(
-    socket: ControlSocket,
+    socket: NamedSocket,
     view: View,
     requests: mpsc::Sender<Request>,
     orders: mpsc::Sender<BrakeOrder>,
@@ -222,7 +226,7 @@ pub async fn serve(
     let mut connections = JoinSet::new();
     loop {
         match (
-            socket.accept().await,
+            admitted(&socket).await,
             Arc::clone(&slots).try_acquire_owned(),
         ) {
             (Ok(stream), Ok(slot)) => {
@@ -246,6 +250,21 @@ pub async fn serve(
         }
         while connections.try_join_next().is_some() {}
     }
+}
+
+/// The next caller that is root or the agent's own user; others are turned away.
+async fn admitted(socket: &NamedSocket) -> io::Result<UnixStream> {
+    loop {
+        let (stream, uid) = socket.accept().await?;
+        if admits(socket.owner(), uid) {
+            return Ok(stream);
+        }
+        tracing::warn!(uid, "a caller was turned away");
+    }
+}
+
+const fn admits(owner: u32, uid: u32) -> bool {
+    uid == 0 || uid == owner
 }
 
 async fn converse(stream: UnixStream, agent: Agent, guid: Guid<'static>) {

@@ -20,7 +20,6 @@ pub mod http;
 
 mod brakes;
 mod request;
-mod socket;
 mod status;
 mod view;
 
@@ -29,7 +28,6 @@ pub use brakes::{
 };
 pub use dbus::AgentFault;
 pub use request::{REQUESTS, Request, RequestFault};
-pub use socket::{BindControlSocketError, ControlSocket};
 pub use status::{
     DropCount, FaultCount, GuestCounts, MigrationCount, Status, UnarpRefusalCount, UnarpStatus,
 };

@@ -76,6 +76,8 @@ pub(super) struct Parts {
     pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
     /// Where the brakes are shown: the emitter says whether it is in safe mode.
     pub(super) brakes: watch::Sender<Brakes>,
+    /// Where hints of libvirt's hook script come from.
+    pub(super) hints: mpsc::Receiver<Event>,
     /// Where requests come from.
     pub(super) requests: mpsc::Receiver<Request>,
     /// Where orders come from.
@@ -138,6 +140,7 @@ impl Driver {
                 Some(Ok(stage)) = self.stagings.join_next() => self.staged(stage),
                 Some(order) = self.parts.orders.recv() => self.order(order),
                 Some(request) = self.parts.requests.recv() => self.request(request),
+                Some(hint) = self.parts.hints.recv() => self.handle(hint),
                 event = self.parts.ledger.next() => self.handle(event),
                 event = self.parts.addresses.next() => self.handle(event),
                 Ok(()) = self.brakes.changed() => self.touch(),

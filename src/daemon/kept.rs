@@ -14,6 +14,7 @@ pub(super) fn kept(started: &Config, config: &Config) -> Vec<&'static str> {
             "control.socket",
             started.control_socket == config.control_socket,
         ),
+        ("hook.socket", started.hook_socket == config.hook_socket),
         (
             "state.directory",
             started.state_directory == config.state_directory,

@@ -17,6 +17,7 @@ mod arguments;
 mod driver;
 mod facts;
 mod honour;
+mod hooks;
 mod hot_path;
 mod kept;
 mod lock;

@@ -42,6 +42,7 @@ pub(super) fn narrate(action: &Action) {
             | Count::Migrations { .. }
             | Count::Reconnects
             | Count::Stale
+            | Count::Hints(_)
             // The ledger itself says which guest's.
             | Count::EntriesUndone
             | Count::LedgerFaults,

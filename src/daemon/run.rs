@@ -20,6 +20,7 @@ use super::arguments::Arguments;
 use super::driver::{Driver, Order, Parts};
 use super::facts::facts;
 use super::honour::{Honour, HonourSettings};
+use super::hooks::Hooks;
 use super::hot_path::HotPath;
 use super::kept::kept;
 use super::lock::Lock;
@@ -31,14 +32,15 @@ use super::pauses::Pauses;
 use super::record::{Recorder, StartRecordError};
 use super::run_error::{RunError, chain};
 use crate::config::{self, Config, ConfigFile, LoadConfigError, Loaded, Sources};
-use crate::control::{self, Brakes, ControlSocket, Facts, View};
+use crate::control::{self, Brakes, Facts, View};
 use crate::emit::{Brake, EmitSettings, Emitter, Ledger};
-use crate::engine::{Engine, Policy, Snapshot};
+use crate::engine::{Engine, Event, Policy, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
 use crate::model::AddressSource;
 use crate::observe::addresses::{Addresses, Listens};
 use crate::observe::links::Links;
+use crate::sys::named_socket::NamedSocket;
 use crate::sys::timer::Timer;
 
 /// Orders that wait for the driver: a reload and a stop. A third has to wait for room.
@@ -118,7 +120,8 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"))?);
     metrics.configure(config.dry_run, config.metrics.guest_labels);
     let http = listen(config.metrics.listen).await?;
-    let control = ControlSocket::bind(&config.control_socket).await?;
+    let control = NamedSocket::bind(&config.control_socket, control::dbus::CALLERS).await?;
+    let (hooks, hints) = Hooks::listen(&config.hook_socket, Arc::clone(&metrics)).await;
     let (snapshot_sender, snapshot) = watch::channel(Arc::new(Snapshot::default()));
     let (facts_sender, facts) = watch::channel(Arc::new(facts(&config, warnings)));
     let (request_sender, requests) = mpsc::channel(control::REQUESTS);
@@ -127,8 +130,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         PauseFile::beside(&ConfigFile::new(arguments.config.clone())),
         PauseStore::within(&config.state_directory),
     );
-    let (honour, honour_settings) =
-        Honour::start(HonourSettings::of(&config), &levers.brake, &metrics)?;
+    let (honour, settings) = Honour::start(HonourSettings::of(&config), &levers.brake, &metrics)?;
     let (orders, order_queue) = mpsc::channel(ORDERS);
     let notifier = Notifier::from_environment();
     let seed = Seed {
@@ -140,6 +142,7 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         recorder: recorder(arguments, &config)?,
         snapshots: snapshot_sender,
         brakes: levers.shown.clone(),
+        hints,
         requests,
         orders: order_queue,
         notifier,
@@ -159,13 +162,12 @@ async fn serve(arguments: &Arguments, loaded: Loaded) -> Result<(), RunError> {
         notifier,
         started: config.clone(),
         look: levers.look,
-        honour: honour_settings,
+        honour: settings,
     };
-    agent.notifier.ready();
-    info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
-        listen = %config.metrics.listen, dry_run = config.dry_run, "macmoved runs");
+    agent.is_ready();
     tokio::select! {
         never = control::http::serve(http, view.clone()) => match never {},
+        never = hooks.serve() => match never {},
         never = control::dbus::serve(control, view, request_sender, levers.orders) => match never {},
         never = pauses.serve() => match never {},
         never = honour.serve() => match never {},
@@ -194,6 +196,14 @@ fn emit(arguments: &Arguments, config: &Config, brake: Arc<Brake>) -> EmitSettin
 }
 
 impl Agent {
+    /// Says that all stands.
+    fn is_ready(&self) {
+        self.notifier.ready();
+        let config = &self.started;
+        info!(version = env!("CARGO_PKG_VERSION"), uri = %config.libvirt.uri.escape_debug(),
+            listen = %config.metrics.listen, dry_run = config.dry_run, "macmoved runs");
+    }
+
     /// Obeys signals until one says stop.
     async fn attend(self, signals: &mut Signals, arguments: &Arguments) -> Result<(), RunError> {
         loop {
@@ -294,6 +304,7 @@ struct Seed {
     recorder: Option<Recorder>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     brakes: watch::Sender<Brakes>,
+    hints: mpsc::Receiver<Event>,
     requests: mpsc::Receiver<control::Request>,
     orders: mpsc::Receiver<Order>,
     notifier: Notifier,
@@ -360,6 +371,7 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         metrics: seed.metrics,
         snapshots: seed.snapshots,
         brakes: seed.brakes,
+        hints: seed.hints,
         requests: seed.requests,
         orders: seed.orders,
         notifier: seed.notifier,

@@ -7,10 +7,10 @@ use super::honour::OpenHonourError;
 use super::lock::LockError;
 use super::record::StartRecordError;
 use crate::config::LoadConfigError;
-use crate::control::BindControlSocketError;
 use crate::emit::OpenEmitterError;
 use crate::listen::libvirt::StartListenerError;
 use crate::metrics::RegisterMetricsError;
+use crate::sys::named_socket::BindSocketError;
 
 /// Why the agent did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum RunError {
     },
     /// The control socket is not to be had.
     #[error(transparent)]
-    Control(#[from] BindControlSocketError),
+    Control(#[from] BindSocketError),
     /// There is no way into the network.
     #[error(transparent)]
     Emitter(#[from] OpenEmitterError),

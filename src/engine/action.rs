@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, Queue, Record};
 use crate::model::{
-    FrameKind, GuestId, HostIp, Ifindex, Instant, MacAddr, Mode, Outcome, Phase, Refusal,
-    SendFault, Side,
+    FrameKind, GuestId, HintOutcome, HostIp, Ifindex, Instant, MacAddr, Mode, Outcome, Phase,
+    Refusal, SendFault, Side,
 };
 
 /// One instruction. The shell carries it out and answers where the variant says so.
@@ -213,6 +213,8 @@ pub enum Count {
     EntriesUndone,
     /// Times that the ledger of lasting changes could not be kept.
     LedgerFaults,
+    /// Guests that a hook foretold, by what became of that.
+    Hints(HintOutcome),
     /// Addresses that another station than the guest had, too.
     ContestedAddresses,
 }

@@ -208,13 +208,21 @@ impl Engine {
             self.forget_if_over(id);
             return;
         }
+        if guest.foretold.is_some_and(|at| at <= now) {
+            self.forget_foretold(id);
+            return;
+        }
         if guest.gone.is_some_and(|at| at <= now) {
             guest.gone = None;
             self.missed_end(id);
             return;
         }
         if guest.ask_again.is_some_and(|at| at <= now) {
-            self.ask(id, now);
+            if guest.confirming.is_some() {
+                self.confirm(id);
+            } else {
+                self.resolve(now, id);
+            }
             return;
         }
         if guest.blocked_until.is_some_and(|at| at <= now) {
@@ -275,7 +283,8 @@ impl Engine {
             return;
         };
         // One that was found in the middle of a migration has no journal and may run any moment.
-        let awaited = matches!(guest.state, State::Incoming { .. } | State::ArrivedPaused);
+        let awaited = matches!(guest.state, State::Incoming { .. } | State::ArrivedPaused)
+            || guest.foretold.is_some();
         if guest.arrival.is_none() && guest.departure.is_none() && !awaited {
             self.unstage(id);
         }

@@ -28,6 +28,7 @@ pub(super) struct Occasion {
 impl Engine {
     /// Moves a guest on, and does what follows.
     pub(super) fn step(&mut self, id: GuestId, signal: Signal, on: Occasion) {
+        self.hear_of_foretold(id, signal);
         let before = self
             .guests
             .get(&id)
@@ -102,7 +103,7 @@ impl Engine {
         guest.early = None;
         guest.early_sent = false;
         guest.last_round = None;
-        self.ask(id, now);
+        self.begin_staging(id, now);
     }
 
     /// Takes an arrival that was found under way for one, as it turns out to be.

@@ -29,6 +29,13 @@ pub enum Event {
         /// The guests; one that is not among them does not exist here.
         guests: Vec<GuestFacts>,
     },
+    /// libvirt's hook script says that a guest is about to arrive. It is believed for staging only.
+    Foretold {
+        /// The guest.
+        guest: GuestId,
+        /// Its XML with the names of its taps, of `start begin`; none of `migrate begin`.
+        description: Option<GuestDescription>,
+    },
     /// libvirt's lifecycle event of a guest.
     Lifecycle {
         /// The guest.
@@ -320,6 +327,8 @@ pub enum Queue {
     Record,
     /// Orders to the ledger of lasting changes.
     Ledger,
+    /// What libvirt's hook script says, and guests that it alone spoke of.
+    Hook,
     /// Orders to what listens for addresses, ports beyond those that it can listen at, and frames
     /// that it did not get to.
     Addresses,
@@ -337,6 +346,7 @@ impl Queue {
         Self::Guests,
         Self::Record,
         Self::Ledger,
+        Self::Hook,
         Self::Addresses,
     ];
 
@@ -353,6 +363,7 @@ impl Queue {
             Self::Guests => "guests",
             Self::Record => "record",
             Self::Ledger => "ledger",
+            Self::Hook => "hook",
             Self::Addresses => "addresses",
         }
     }

@@ -42,6 +42,10 @@ pub(crate) struct Guest {
     pub(crate) question: Instant,
     /// When libvirt is asked again after it did not answer.
     pub(crate) ask_again: Option<Instant>,
+    /// Only a hook spoke of it so far; when that is forgotten.
+    pub(crate) foretold: Option<Instant>,
+    /// What is staged, or under way, is what a hook said; libvirt was asked about it by this number.
+    pub(crate) confirming: Option<u64>,
     /// libvirt has no such guest: unless it says by then how the guest ended, it never will.
     pub(crate) gone: Option<Instant>,
     pub(crate) plan: Plan,
@@ -49,6 +53,8 @@ pub(crate) struct Guest {
     /// Where its addresses are listened for.
     pub(super) watched: Vec<WatchedNic>,
     pub(crate) staging: Option<Staging>,
+    /// When that stood ready.
+    pub(crate) staged_at: Instant,
     /// The early frames were called for at this time, by this cause.
     pub(crate) early: Option<Instant>,
     /// The early frames were handed out.
@@ -92,11 +98,14 @@ impl Guest {
             asked: None,
             question: Instant::ZERO,
             ask_again: None,
+            foretold: None,
+            confirming: None,
             gone: None,
             plan: Plan::default(),
             addresses: AddressBook::default(),
             watched: Vec::new(),
             staging: None,
+            staged_at: Instant::ZERO,
             early: None,
             early_sent: false,
             schedule: None,
@@ -142,7 +151,10 @@ impl Guest {
 
     /// Whether nothing of this guest is left to do or to tell.
     pub(crate) fn is_over(&self) -> bool {
-        self.state == State::Absent && self.arrival.is_none() && self.departure.is_none()
+        self.state == State::Absent
+            && self.arrival.is_none()
+            && self.departure.is_none()
+            && self.foretold.is_none()
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -160,7 +172,13 @@ impl Guest {
             .filter(|_| self.staging.is_some())
             .and_then(|schedule| Some(schedule.start + rounds.offset(schedule.next)?));
         let retry = self.retries.iter().map(|retry| retry.at).min();
-        let others = [self.closing, self.ask_again, self.gone, self.blocked_until];
+        let others = [
+            self.closing,
+            self.ask_again,
+            self.foretold,
+            self.gone,
+            self.blocked_until,
+        ];
         others.into_iter().chain([round, retry]).flatten().min()
     }
 

@@ -124,7 +124,7 @@ impl Engine {
                 .iter()
                 .any(|ticket| guest.port_of(ticket) == Some(link.ifindex));
             // What a host says of a guest that left, it says where that was.
-            let settled = guest.state == State::Absent;
+            let settled = guest.state == State::Absent && guest.foretold.is_none();
             if !settled && (guest.is_unseated_by(link, &self.links) || guest.missed(link, moved)) {
                 outdated.push(id);
             } else if link.passes() && blocked {
@@ -153,7 +153,7 @@ impl Engine {
             }
         }
         guest.forget_parked();
-        self.ask(id, now);
+        self.resolve(now, id);
     }
 
     fn unblock(&mut self, id: GuestId, link: &LinkState) {

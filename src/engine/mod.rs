@@ -12,6 +12,7 @@ mod apply;
 mod close;
 mod event;
 mod guest;
+mod hint;
 mod journal;
 mod links;
 mod outline;
@@ -115,6 +116,7 @@ impl Engine {
             Event::LibvirtConnected => self.libvirt_connected(now),
             Event::LibvirtLost => self.libvirt_lost(now),
             Event::Listed { guests } => self.resync(now, guests),
+            Event::Foretold { guest, description } => self.foretold(now, guest, description),
             Event::Lifecycle { guest, at, change } => self.lifecycle(now, guest, at, change),
             Event::Migration {
                 guest,

@@ -49,6 +49,7 @@ impl Engine {
             self.missed_end(id);
         }
         for (id, facts) in listed {
+            self.forget_foretold(id);
             if self.guests.contains_key(&id) {
                 self.compare(now, id, &facts);
             } else {

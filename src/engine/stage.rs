@@ -8,7 +8,7 @@ use super::{Action, Count, DescribeFault, Engine, Measure, Staging, plan};
 use crate::model::{GuestDescription, GuestId, Instant, Phase, Refusal, Side};
 
 /// How long after libvirt did not describe an arriving guest it is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(200);
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// How long after links changed between a question and its answer the question is asked anew: a
 /// device that is taken down goes through its steps within some milliseconds.
@@ -16,7 +16,7 @@ const SETTLED: Duration = Duration::from_millis(10);
 
 /// How long after libvirt had no such guest it may yet say how the guest ended: it says so within
 /// milliseconds, and never of a guest that it ends while it starts itself.
-const LAST_WORD: Duration = Duration::from_secs(1);
+pub(super) const LAST_WORD: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Asks libvirt for the guest's XML, to stage it.
@@ -29,6 +29,7 @@ impl Engine {
         guest.asked = Some(now);
         guest.question = now;
         guest.ask_again = None;
+        guest.confirming = None;
         guest.gone = None;
         guest.staging = None;
         self.act(Action::Describe {
@@ -44,11 +45,13 @@ impl Engine {
         generation: u64,
         outcome: Result<GuestDescription, DescribeFault>,
     ) {
-        let current = self
-            .guests
-            .get(&id)
-            .is_some_and(|guest| guest.generation == generation);
-        if !current {
+        let Some(guest) = self.guests.get(&id) else {
+            return self.count(Count::Stale, 1);
+        };
+        if guest.confirming == Some(generation) {
+            return self.confirmed(now, id, generation, outcome);
+        }
+        if guest.generation != generation {
             return self.count(Count::Stale, 1);
         }
         match outcome {
@@ -107,9 +110,12 @@ impl Engine {
         if guest.is_misplaced(&staging, &self.links) {
             // The links changed between the question and its answer.
             guest.ask_again = Some(now + SETTLED);
+            guest.confirming = None;
             return;
         }
-        let asked = guest.asked.take();
+        let foretold = guest.foretold.is_some();
+        let unconfirmed = foretold || guest.confirming.is_some();
+        let asked = guest.asked.take().filter(|_| !foretold);
         let refused = staging.refused.clone();
         let came = staging.frames.iter().any(|frame| frame.behind_uplink);
         if came && guest.state == (State::Incoming { certain: false }) {
@@ -119,15 +125,19 @@ impl Engine {
             self.pacer.prepare(&frame.uplinks, now);
         }
         guest.staging = Some(staging);
+        guest.staged_at = now;
         guest.reserve(rounds);
-        self.watch(id);
+        if !foretold {
+            self.watch(id);
+        }
         if let Some(asked) = asked {
             self.act(Action::Measure(
                 Measure::Staging,
                 now.saturating_since(asked),
             ));
         }
-        if !self.is_inspected(id) {
+        // What a hook said is no news either, until libvirt says it too.
+        if !self.is_inspected(id) && !unconfirmed {
             for (nic, refusal) in refused {
                 self.refuse(id, nic, refusal);
             }
@@ -141,7 +151,7 @@ impl Engine {
         self.guests.get(&id).is_some_and(|guest| guest.inspected)
     }
 
-    fn refuse(&mut self, guest: GuestId, nic: u16, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, guest: GuestId, nic: u16, refusal: Refusal) {
         self.count(Count::Refusals, 1);
         self.act(Action::Refused {
             guest,
@@ -158,10 +168,12 @@ impl Engine {
         guest.generation = generation;
         guest.asked = None;
         guest.ask_again = None;
+        guest.confirming = None;
         guest.staging = None;
         guest.single = None;
         guest.forget_parked();
-        let stays = guest.state.stays();
+        // Of one that was only foretold nothing was sent: nothing is left behind.
+        let stays = guest.state.stays() || guest.foretold.take().is_some();
         if self.held.remove(&id) {
             self.act(Action::Unstage { guest: id, stays });
         }

@@ -1,6 +1,7 @@
 mod arrivals;
 mod departures;
 mod guarantees;
+mod hints;
 pub(super) mod histories;
 mod leftovers;
 mod links;

@@ -1,6 +1,7 @@
 //! Translates what libvirt says into engine events.
 
 pub mod domain_xml;
+pub mod hook;
 pub mod job;
 pub mod libvirt;
 pub mod lifecycle;

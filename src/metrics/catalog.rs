@@ -162,6 +162,21 @@ pub(super) const LEDGER_ERRORS: Definition = counter(
     "Lasting changes that could not be written down or undone.",
     &[],
 );
+pub(super) const HOOK_CALLS: Definition = counter(
+    "macmove_hook_calls_total",
+    "Calls of libvirt's hook script that were heard.",
+    &["operation"],
+);
+pub(super) const HOOK_ERRORS: Definition = counter(
+    "macmove_hook_errors_total",
+    "Connections to the hook socket that told nothing.",
+    &["reason"],
+);
+pub(super) const HOOK_HINTS: Definition = counter(
+    "macmove_hook_hints_total",
+    "Guests that libvirt's hook script foretold, by what became of that.",
+    &["outcome"],
+);
 pub(super) const CONTESTED_ADDRESSES: Definition = counter(
     "macmove_contested_addresses_total",
     "IP addresses of guests that another station had, too: not retracted.",
@@ -252,6 +267,9 @@ pub const CATALOG: &[Definition] = &[
     STALE_ANSWERS,
     ENTRIES_UNDONE,
     LEDGER_ERRORS,
+    HOOK_CALLS,
+    HOOK_ERRORS,
+    HOOK_HINTS,
     CONTESTED_ADDRESSES,
     UNARP_HONOURED,
     UNARP_REFUSED,

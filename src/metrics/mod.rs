@@ -6,6 +6,7 @@
 
 mod catalog;
 mod family;
+mod hooks;
 mod phases;
 mod unarp;
 
@@ -20,6 +21,7 @@ pub use catalog::{CATALOG, Definition, Kind};
 use crate::engine::{Action, Cause, Count, GuestPhase, Measure, Queue, Snapshot};
 use crate::model::{FrameKind, Mode, Outcome, SendFault, Side};
 use family::Families;
+use hooks::HookMetrics;
 use phases::Phases;
 use unarp::UnarpMetrics;
 
@@ -47,6 +49,7 @@ pub struct Metrics {
     stale_answers: IntCounter,
     entries_undone: IntCounter,
     ledger_errors: IntCounter,
+    hooks: HookMetrics,
     contested_addresses: IntCounter,
     unarp: UnarpMetrics,
     libvirt_connected: IntGauge,
@@ -112,6 +115,7 @@ impl Metrics {
             stale_answers: families.counter(&catalog::STALE_ANSWERS)?,
             entries_undone: families.counter(&catalog::ENTRIES_UNDONE)?,
             ledger_errors: families.counter(&catalog::LEDGER_ERRORS)?,
+            hooks: HookMetrics::new(&families)?,
             contested_addresses: families.counter(&catalog::CONTESTED_ADDRESSES)?,
             unarp: UnarpMetrics::new(&families)?,
             libvirt_connected: families.gauge(&catalog::LIBVIRT_CONNECTED)?,
@@ -126,10 +130,7 @@ impl Metrics {
             guest_labels: AtomicBool::new(true),
             registry: families.registry().clone(),
         };
-        let build = [((), [version, std::env::consts::ARCH])];
-        for info in families.gauges(&catalog::BUILD_INFO, build)?.values() {
-            info.set(1);
-        }
+        show_build(&families, version)?;
         metrics
             .registry
             .register(Box::new(ProcessCollector::for_self()))?;
@@ -191,6 +192,7 @@ impl Metrics {
             Count::Stale => Some(&self.stale_answers),
             Count::EntriesUndone => Some(&self.entries_undone),
             Count::LedgerFaults => Some(&self.ledger_errors),
+            Count::Hints(outcome) => self.hooks.hint(outcome),
             Count::ContestedAddresses => Some(&self.contested_addresses),
         };
         if let Some(counter) = counter {
@@ -270,6 +272,14 @@ fn endings() -> impl Iterator<Item = Ending> {
         let modes = Mode::ALL.iter().map(move |&mode| (side, mode));
         modes.flat_map(|(side, mode)| Outcome::ALL.iter().map(move |&end| (side, mode, end)))
     })
+}
+
+fn show_build(families: &Families, version: &str) -> Result<(), prometheus::Error> {
+    let build = [((), [version, std::env::consts::ARCH])];
+    for info in families.gauges(&catalog::BUILD_INFO, build)?.values() {
+        info.set(1);
+    }
+    Ok(())
 }
 
 /// Every place where a guest can stand, with its word in JSON.

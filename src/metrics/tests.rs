@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::{GuestView, LibvirtView, PhaseAt};
-use crate::model::{GuestId, GuestName, Phase, Timestamp, UnarpRefusal};
+use crate::model::{
+    GuestId, GuestName, HintOutcome, HookFault, HookOperation, Phase, Timestamp, UnarpRefusal,
+};
 
 fn metrics() -> Metrics {
     Metrics::new("1.2.3").unwrap()
@@ -23,6 +25,7 @@ fn every_count() -> Vec<Count> {
         Count::LedgerFaults,
         Count::ContestedAddresses,
     ];
+    counts.extend(HintOutcome::ALL.iter().map(|&o| Count::Hints(o)));
     counts.extend(FrameKind::ALL.iter().map(|&kind| Count::Frames(kind)));
     counts.extend(SendFault::ALL.iter().map(|&fault| Count::Faults(fault)));
     counts.extend(Queue::ALL.iter().map(|&queue| Count::Drops(queue)));
@@ -139,6 +142,12 @@ fn every_declared_metric_is_touched() {
     let duration = Duration::from_millis(1);
     for measure in every_measure() {
         metrics.apply(&Action::Measure(measure, duration));
+    }
+    for &operation in HookOperation::ALL {
+        metrics.hook(Ok(operation));
+    }
+    for &fault in HookFault::ALL {
+        metrics.hook(Err(fault));
     }
     metrics.observe(&snapshot());
     metrics.configure(true, true);

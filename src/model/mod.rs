@@ -21,7 +21,10 @@ pub use link::{Ifindex, LinkName, LinkState, ParseLinkNameError, PortState};
 pub use mac::{MacAddr, ParseMacError};
 pub use neighbour::{Keeper, Neighbour};
 pub use nic::{Attachment, Interface, Nic, Refusal, UnsupportedAttachment};
-pub use outcome::{FrameKind, Mode, Outcome, Phase, SendFault, Side, UnarpRefusal};
+pub use outcome::{
+    FrameKind, HintOutcome, HookFault, HookOperation, Mode, Outcome, Phase, SendFault, Side,
+    UnarpRefusal,
+};
 pub use prefix::{ParsePrefixError, Prefix};
 pub use text::{Escaped, is_unsafe_in_text};
 pub use time::{Instant, Timestamp};

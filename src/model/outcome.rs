@@ -158,6 +158,109 @@ labels!(SendFault:
     Other => "other",
 );
 
+/// What libvirt's hook script was called for (`docs/hooks.rst` of libvirt).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookOperation {
+    /// `migrate begin`: a guest is about to arrive; nothing of it is here yet.
+    Migrate,
+    /// `prepare begin`: it gets its devices.
+    Prepare,
+    /// `start begin`: its taps have names and QEMU is about to be started.
+    Start,
+    /// `started begin`: QEMU stands. An arriving guest does not run yet.
+    Started,
+    /// `stopped end`: QEMU is gone.
+    Stopped,
+    /// `release end`: so are the devices.
+    Release,
+    /// `reconnect begin`: libvirt was restarted beside the running guest.
+    Reconnect,
+    /// `attach begin`: libvirt took over a QEMU that somebody else started.
+    Attach,
+    /// `restore begin`: a saved guest comes back.
+    Restore,
+    /// Any other: a later libvirt's.
+    Other,
+}
+labels!(HookOperation:
+    Migrate => "migrate",
+    Prepare => "prepare",
+    Start => "start",
+    Started => "started",
+    Stopped => "stopped",
+    Release => "release",
+    Reconnect => "reconnect",
+    Attach => "attach",
+    Restore => "restore",
+    Other => "other",
+);
+
+impl HookOperation {
+    /// The operation of that word and phase, as libvirt calls the script.
+    #[must_use]
+    pub const fn of(operation: &[u8], phase: &[u8]) -> Self {
+        match (operation, phase) {
+            (b"migrate", b"begin") => Self::Migrate,
+            (b"prepare", b"begin") => Self::Prepare,
+            (b"start", b"begin") => Self::Start,
+            (b"started", b"begin") => Self::Started,
+            (b"stopped", b"end") => Self::Stopped,
+            (b"release", b"end") => Self::Release,
+            (b"reconnect", b"begin") => Self::Reconnect,
+            (b"attach", b"begin") => Self::Attach,
+            (b"restore", b"begin") => Self::Restore,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why a connection to the hook socket told nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookFault {
+    /// The caller is not root.
+    Caller,
+    /// It was not done in time.
+    Timeout,
+    /// It said more than a message may hold.
+    Oversized,
+    /// What it said is no message.
+    Malformed,
+    /// The XML was too long to be handed over, in a message that needs it.
+    WithoutXml,
+    /// The XML is no guest's.
+    Xml,
+}
+labels!(HookFault:
+    Caller => "caller",
+    Timeout => "timeout",
+    Oversized => "oversized",
+    Malformed => "malformed",
+    WithoutXml => "without_xml",
+    Xml => "xml",
+);
+
+/// What became of a guest that only libvirt's hook script spoke of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HintOutcome {
+    /// libvirt describes it as the hook did: what was staged ahead serves.
+    Confirmed,
+    /// libvirt describes it otherwise: it is staged anew.
+    Differed,
+    /// libvirt did not say in time that it arrives, or said something else.
+    Unconfirmed,
+    /// libvirt had spoken of it before.
+    Needless,
+}
+labels!(HintOutcome:
+    Confirmed => "confirmed",
+    Differed => "differed",
+    Unconfirmed => "unconfirmed",
+    Needless => "needless",
+);
+
 /// Why an UNARP was heard and no neighbour entry deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -8,6 +8,7 @@ pub mod bpf;
 pub mod clock;
 pub mod event_loop;
 pub mod link_address;
+pub mod named_socket;
 pub mod netlink;
 pub mod packet;
 pub mod packet_ear;

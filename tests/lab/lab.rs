@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 use std::{env, fs, process, thread};
 
-use crate::evidence::{Evidence, guest_mac};
+use crate::evidence::{Evidence, Stamp, guest_mac};
 
 /// Where a test run keeps its lab, apart from the demo's and from one brought up by hand.
 const LAB_DIR: &str = "/run/macmoved-tests";
@@ -209,6 +209,25 @@ impl Lab {
         fs::read_to_string(log).expect("the agent has a log")
     }
 
+    /// When libvirt of a host said `Started Migrated`, to the millisecond in which it was heard.
+    pub(crate) fn started_migrated(&self, host: &str) -> Vec<Stamp> {
+        let log = self.dir.join(host).join("run/events.log");
+        let text = fs::read_to_string(log).expect("libvirt has a listener");
+        let lines = text
+            .lines()
+            .filter(|line| line.ends_with(": Started Migrated"));
+        // 2026-11-22 00:50:42.032+0000: event 'lifecycle' for domain 'NAME': Started Migrated
+        let stamp = |line: &str| {
+            let at = line.split_once("+0000: ")?.0.replacen(' ', "T", 1);
+            let at = humantime::parse_rfc3339(&format!("{at}Z")).ok()?;
+            let since = at.duration_since(UNIX_EPOCH).ok()?;
+            Some(Stamp(i64::try_from(since.as_nanos()).ok()?))
+        };
+        lines
+            .map(|line| stamp(line).expect("a time in UTC"))
+            .collect()
+    }
+
     /// Asks the agent of a host by `macmovectl`.
     pub(crate) fn ctl(&self, host: &str, words: &[&str]) -> String {
         let mut all = vec![env!("CARGO_BIN_EXE_macmovectl")];
@@ -284,6 +303,7 @@ impl Lab {
             command.env("LAB_OWNER", process::id().to_string());
         }
         command.env("MACMOVED", env!("CARGO_BIN_EXE_macmoved"));
+        command.env("MACMOVECTL", env!("CARGO_BIN_EXE_macmovectl"));
         command
     }
 }

@@ -23,6 +23,7 @@ fn start(directory: &Path) -> Child {
     let text = format!(
         "libvirt.uri = \"test:///default\"\n\
          control.socket = \"{0}/control.sock\"\n\
+         hook.socket = \"{0}/hook.sock\"\n\
          state.directory = \"{0}\"\n\
          metrics.listen = \"127.0.0.1:0\"\n",
         directory.display()

@@ -30,7 +30,7 @@ impl Drop for Served {
 async fn served(snapshot: Snapshot) -> Served {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("control.sock");
-    let socket = ControlSocket::bind(&path).await.unwrap();
+    let socket = NamedSocket::bind(&path, CALLERS).await.unwrap();
     let (sender, requests) = mpsc::channel(1);
     let (order_sender, orders) = mpsc::channel(1);
     let holder = holder(snapshot);
@@ -43,6 +43,12 @@ async fn served(snapshot: Snapshot) -> Served {
         task,
         _directory: directory,
     }
+}
+
+#[test]
+fn root_and_the_agents_user_may_ask() {
+    assert!(admits(7, 0) && admits(7, 7) && admits(0, 0));
+    assert!(!admits(7, 8) && !admits(0, 7));
 }
 
 fn parsed(text: &str) -> Value {

@@ -7,7 +7,7 @@ use crate::engine::state::State;
 use crate::engine::{
     Event, GuestFacts, Lifecycle, MigrationStatus, Pacing, Policy, Round, RunState,
 };
-use crate::model::{GuestName, SendFault};
+use crate::model::{GuestName, Phase, SendFault};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -21,6 +21,8 @@ enum Step {
     Slow(bool),
     Lost,
     Listed(RunState),
+    /// A hook of this guest, with so many NICs at `start begin`.
+    Hook(u8, Option<u8>),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -68,7 +70,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => who.clone().prop_map(Step::Resume),
         4 => (0..1_500_u64).prop_map(Step::Wait),
         1 => fault.prop_map(Step::Fault),
-        1 => who.prop_map(Step::Open),
+        1 => who.clone().prop_map(Step::Open),
+        3 => (who, prop::option::of(1..3_u8)).prop_map(|(who, nics)| Step::Hook(who, nics)),
         1 => any::<bool>().prop_map(Step::Slow),
         1 => Just(Step::Lost),
         1 => facts.prop_map(Step::Listed),
@@ -93,6 +96,14 @@ fn take(world: &mut World, step: Step) {
         Step::Lost => {
             world.event(Event::LibvirtLost);
             world.event(Event::LibvirtConnected);
+        }
+        Step::Hook(who, nics) => {
+            let guest = guest(who);
+            let before = world.nics;
+            world.nics = nics.unwrap_or(before);
+            let description = nics.map(|_| world.description(guest));
+            world.nics = before;
+            world.event(Event::Foretold { guest, description });
         }
         Step::Listed(state) => {
             let facts = |who| GuestFacts {
@@ -155,6 +166,34 @@ proptest! {
         for guest in world.engine.guests.values() {
             prop_assert_eq!(guest.outstanding, 0);
         }
+    }
+
+    #[test]
+    fn hooks_change_nothing_of_what_is_sent_where_libvirt_answers(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let run = |hooks: bool| {
+            let mut world = World::new(Policy::default());
+            for &step in &steps {
+                match step {
+                    Step::Slow(_) => {}
+                    Step::Hook(..) if !hooks => {}
+                    _ => take(&mut world, step),
+                }
+            }
+            world.wait(120_000);
+            let sent = world.sent.iter().map(|sent| {
+                let ticket = sent.ticket;
+                (sent.at, ticket.guest, ticket.frame, ticket.round, ticket.cause)
+            });
+            let mut guests = world.engine.snapshot().guests;
+            for guest in &mut guests {
+                // That it is staged sooner is what hooks are for.
+                guest.phases.retain(|at| at.phase != Phase::Staged);
+            }
+            (sent.collect::<Vec<_>>(), guests)
+        };
+        prop_assert_eq!(run(true), run(false));
     }
 
     #[test]

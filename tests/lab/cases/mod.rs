@@ -5,6 +5,7 @@ mod arrivals;
 mod backports;
 mod evacuation;
 mod failures;
+mod hooks;
 mod kills;
 mod pauses;
 mod restart;

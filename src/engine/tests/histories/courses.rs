@@ -59,6 +59,13 @@ pub(super) enum Word {
     Job(bool),
 }
 
+/// A hook that says something of a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hook {
+    MigrateBegin,
+    StartBegin,
+}
+
 /// One thing that happens to a guest at a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fact {
@@ -68,6 +75,8 @@ pub(super) enum Fact {
     Says(usize, Word),
     /// The guest itself sends a frame.
     Speaks(usize),
+    /// libvirt's hook says that it is about to arrive, or what its taps are.
+    Hook(usize, Hook),
     /// The host's libvirtd is away for that long.
     Deaf(usize, Duration),
     /// Nothing more follows.
@@ -224,7 +233,17 @@ impl Script {
 
     fn begin(&mut self) {
         let (source, destination) = (self.source, self.destination);
+        // Every other host has our hook.
+        let hooked = self.dice.below(2) == 0;
+        if hooked {
+            self.fact(Fact::Hook(destination, Hook::MigrateBegin));
+            self.wait(1, 100);
+        }
         self.is(destination, RunState::PausedMigration);
+        if hooked {
+            self.wait(1, 30);
+            self.fact(Fact::Hook(destination, Hook::StartBegin));
+        }
         self.wait(5, 300);
         self.qemu(destination, MigrationStatus::Setup);
         self.wait(0, 10);

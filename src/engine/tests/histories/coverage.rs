@@ -78,7 +78,7 @@ impl Coverage {
 }
 
 /// Every kind of event, for the check that none was left out.
-pub(super) const KINDS: [&str; 19] = [
+pub(super) const KINDS: [&str; 20] = [
     "clock",
     "libvirt connected",
     "libvirt lost",
@@ -98,6 +98,7 @@ pub(super) const KINDS: [&str; 19] = [
     "policy",
     "ending",
     "address",
+    "foretold",
 ];
 
 const fn kind(event: &Event) -> &'static str {
@@ -121,5 +122,6 @@ const fn kind(event: &Event) -> &'static str {
         Event::Policy(_) => "policy",
         Event::Ending => "ending",
         Event::Address { .. } => "address",
+        Event::Foretold { .. } => "foretold",
     }
 }

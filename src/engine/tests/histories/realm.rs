@@ -166,6 +166,7 @@ impl Realm {
                     },
                 );
             }
+            Step::Hook { host, guest, hook } => self.hook(host, guest, hook),
             Step::Aside { host, aside } => self.input(
                 host,
                 match aside {

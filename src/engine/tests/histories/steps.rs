@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::courses::{Course, Word};
+use super::courses::{Course, Hook, Word};
 use super::dice::Dice;
 use super::orders::Order;
 use super::{GUESTS, HOSTS};
@@ -89,6 +89,12 @@ pub(super) enum Step {
         host: usize,
         guest: usize,
         standing: Standing,
+    },
+    /// Somebody plays libvirt's hook, or an old one comes late.
+    Hook {
+        host: usize,
+        guest: usize,
+        hook: Hook,
     },
     /// What concerns no guest.
     Aside {
@@ -247,6 +253,11 @@ impl Step {
                 host,
                 guest,
                 standing: dice.pick(&[Standing::Held, Standing::Contested, Standing::Gone]),
+            },
+            79..=81 => Self::Hook {
+                host,
+                guest,
+                hook: dice.pick(&[Hook::MigrateBegin, Hook::StartBegin]),
             },
             69 => Self::Aside {
                 host,

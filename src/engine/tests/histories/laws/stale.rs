@@ -30,7 +30,10 @@ impl Law for NothingStale {
                     ),
             } => {
                 let known = scene.hosts[host].engine.guests.get(&guest);
-                self.expected = known.is_none_or(|known| known.generation != generation);
+                // What a hook said is confirmed under a number of its own.
+                self.expected = known.is_none_or(|known| {
+                    known.generation != generation && known.confirming != Some(generation)
+                });
                 self.met += u64::from(self.expected);
             }
             Sight::Acted {

@@ -102,7 +102,7 @@ impl Realm {
     }
 }
 
-fn description(guest: usize) -> GuestDescription {
+pub(super) fn description(guest: usize) -> GuestDescription {
     let interface = |nic: usize| Interface {
         mac: None,
         kind: None,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Item, Realm};
-use crate::engine::tests::histories::courses::Fact;
+use super::{Item, Realm, answers};
+use crate::engine::tests::histories::courses::{Fact, Hook};
 use crate::engine::tests::histories::laws::Sight;
 use crate::engine::tests::histories::nics;
 use crate::engine::{Event, RunState};
@@ -21,9 +21,16 @@ impl Realm {
                     self.scene.network.hears(host, guest, nic);
                 }
             }
+            Fact::Hook(host, hook) => self.hook(host, guest, hook),
             Fact::Deaf(host, down) => self.lose(host, down),
             Fact::Over => self.scene.truth.guests[guest].busy = false,
         }
+    }
+
+    pub(super) fn hook(&mut self, host: usize, guest: usize, hook: Hook) {
+        let description = (hook == Hook::StartBegin).then(|| answers::description(guest));
+        let guest = super::super::guest(guest);
+        self.input(host, Event::Foretold { guest, description });
     }
 
     /// The guest stands like this on the host from here on. Its taps come and go with its QEMU.
