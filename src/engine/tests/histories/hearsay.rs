@@ -96,6 +96,8 @@ impl Heard {
 
     pub(super) fn listed(&mut self, state: RunState) {
         self.partial = !matches!(state, RunState::Running | RunState::Paused);
+        // A list shows no departure under way; the guest's stop shows it anew.
+        (self.departing, self.departing_paused) = (false, false);
         match state {
             RunState::Running | RunState::RunningPostcopy => self.runs(),
             RunState::Off => self.gone(),
