@@ -210,7 +210,11 @@ impl Engine {
             // It has the guest, and the hook's XML could be read.
             Err(DescribeFault::Malformed) => {
                 guest.confirming = None;
+                let refused = guest.refusals();
                 self.count(Count::Hints(HintOutcome::Unconfirmed), 1);
+                for (nic, refusal) in refused {
+                    self.refuse(id, nic, refusal);
+                }
             }
             Err(DescribeFault::Gone) => {
                 guest.gone = Some(now + LAST_WORD);

@@ -144,6 +144,11 @@ impl Book {
         self.expire(now)
     }
 
+    /// Whether nothing is remembered of the guest's own addresses.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Takes back everything.
     pub(super) fn forget(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();

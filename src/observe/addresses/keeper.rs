@@ -157,6 +157,10 @@ impl Keeper {
         if let Some(watched) = self.guests.get_mut(&guest) {
             watched.end();
             watched.left = Some(now);
+            let silent = |book: &Rc<RefCell<Book>>| book.borrow().is_empty();
+            if watched.books.values().all(silent) {
+                self.guests.remove(&guest);
+            }
         }
         self.forget_old(now);
     }

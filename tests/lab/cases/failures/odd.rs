@@ -39,15 +39,22 @@ fn there_and_back_inside_one_schedule() {
     let lab = Lab::up("there-and-back", 2);
     let guest = Guest::silent(1);
     lab.start(&guest, "a");
-    agents(&lab, "[announce]\nrounds = 8\n", &[]);
+    // Enough rounds for a busy machine to come back within them.
+    agents(&lab, "[announce]\nrounds = 14\n", &[]);
     let evidence = lab.capture("migration", || {
         lab.migrate(&guest, "a", "b", &[]);
         lab.migrate(&guest, "b", "a", &[]);
-        pause(3_000);
+        pause(6_500);
     });
-    let rounds = [0.0, 50.0, 200.0, 450.0, 800.0, 1_250.0, 1_800.0, 2_350.0];
+    let gaps = [50.0, 150.0, 250.0, 350.0, 450.0].into_iter();
+    let gaps = gaps.chain(std::iter::repeat(550.0)).take(13);
+    let mut rounds = vec![0.0];
+    rounds.extend(gaps.scan(0.0, |at, gap| {
+        *at += gap;
+        Some(*at)
+    }));
     let expect = Expect {
-        rounds: rounds.to_vec(),
+        rounds: rounds.clone(),
         ..Expect::default()
     };
     assert_kept(&evidence, &expect);
