@@ -236,11 +236,13 @@ impl Driver {
                         ledger.settle(guest, stays);
                     }
                 }
-                // The kernel takes milliseconds to close an ear (`synchronize_net`), so hundreds of
-                // guests a second, which no host has, would outrun that thread.
-                Action::Watch { .. } | Action::Unwatch { .. } => {}
                 Action::Finished(record) => self.finished = Some(record.uuid),
-                Action::Send(_)
+                // Nobody listens for addresses: the kernel takes milliseconds to close an ear
+                // (`synchronize_net`), and hundreds of guests a second, which no host has, would
+                // outrun that thread.
+                Action::Watch { .. }
+                | Action::Unwatch { .. }
+                | Action::Send(_)
                 | Action::Reached { .. }
                 | Action::Refused { .. }
                 | Action::Count(..)
