@@ -107,11 +107,11 @@ impl Heard {
         }
     }
 
-    /// libvirt has no such guest: whatever arrived does not any more.
+    /// libvirt has no such guest: whatever arrived or left does not any more.
     pub(super) fn unknown(&mut self) {
         (self.arriving, self.whole) = (false, false);
         if self.place == Place::Stands {
-            self.place = Place::Gone;
+            self.gone();
         }
     }
 
