@@ -29,6 +29,8 @@ pub(super) struct Heard {
     departing: bool,
     /// It stood when its departure began.
     departing_paused: bool,
+    /// libvirt did not know it, and nothing was said of its running since.
+    doubted: bool,
     /// A part of it may have yet to come.
     partial: bool,
     /// Every word since the last list that showed it in peace came once, in its order and time.
@@ -61,11 +63,11 @@ impl Heard {
                 self.runs();
             }
             Word::Stop | Word::Life(L::SuspendedPaused) => {
-                self.left |= self.place == Place::Runs && self.departing;
+                self.left |= self.place == Place::Runs && self.departing && !self.doubted;
                 self.stands();
             }
             Word::Life(L::SuspendedMigrated | L::SuspendedPostcopy) => {
-                self.left |= self.place != Place::Gone && !self.arriving;
+                self.left |= self.place != Place::Gone && !self.arriving && !self.doubted;
                 self.stands();
             }
             Word::Life(L::StoppedMigrated | L::StoppedFailed | L::Stopped) => self.gone(),
@@ -107,16 +109,18 @@ impl Heard {
         }
     }
 
-    /// libvirt has no such guest: whatever arrived does not any more.
+    /// libvirt has no such guest: whatever arrived or left does not any more.
     pub(super) fn unknown(&mut self) {
         (self.arriving, self.whole) = (false, false);
+        self.doubted = true;
         if self.place == Place::Stands {
-            self.place = Place::Gone;
+            self.gone();
         }
     }
 
     fn runs(&mut self) {
         self.place = Place::Runs;
+        self.doubted = false;
         (self.arriving, self.whole, self.left) = (false, false, false);
         self.departing |= std::mem::take(&mut self.departing_paused);
     }

@@ -153,6 +153,20 @@ fn run_word(event: &Event) -> Option<usize> {
     }
 }
 
+/// The guest of a word that says that it stands.
+fn stop_word(event: &Event) -> Option<usize> {
+    match *event {
+        Event::Stopped { guest, .. }
+        | Event::Lifecycle {
+            guest,
+            change:
+                Lifecycle::SuspendedPaused | Lifecycle::SuspendedMigrated | Lifecycle::SuspendedPostcopy,
+            ..
+        } => Some(number(guest)),
+        _ => None,
+    }
+}
+
 /// The guest that an input is about.
 fn subject(event: &Event) -> Option<usize> {
     match *event {

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{Law, Scene, Sight};
+use super::{Law, Scene, Sight, stop_word};
 use crate::engine::Round;
 use crate::model::Instant;
 
@@ -17,6 +17,16 @@ impl Law for OnceARound {
     }
 
     fn see(&mut self, scene: &Scene, sight: &Sight<'_>) -> Result<(), String> {
+        // Once it was stopped it may be announced anew, at the same instant even.
+        if let Sight::Before {
+            host,
+            event: Some(event),
+        } = *sight
+            && let Some(guest) = stop_word(event)
+        {
+            self.left
+                .retain(|&(at, _, of, ..)| (at, of) != (host, guest));
+        }
         if let Sight::Fired {
             host,
             guest,
