@@ -43,7 +43,7 @@ fn a_vlan_device_hears_its_own_vlan_and_has_the_entry() {
             assert_eq!(listener.counted(1)["other_host"], 1);
             assert_eq!(left(), ["near", "v100", "v200"]);
             // With a priority, too.
-            send("far", &tagged("10.0.0.50", 0xe000 | 100));
+            send("far", &tagged("10.0.0.50", 0xe064));
             assert_eq!(listener.counted(2)["honoured"], 1);
             assert_eq!(left(), ["near", "v200"]);
             send("far", &tagged("10.0.0.50", 200));
