@@ -141,13 +141,14 @@ impl Engine {
     }
 
     /// libvirt says that the guest arrives: has it describe the guest, and meanwhile trusts what was
-    /// staged ahead. Where nothing was, that is the first question.
+    /// staged ahead. Where nothing was, or links have belied it, that is the first question.
     pub(super) fn begin_staging(&mut self, id: GuestId, now: Instant) {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
         let foretold = guest.foretold.take().is_some();
-        if !foretold || (guest.staging.is_none() && guest.asked.is_none()) {
+        let under_way = guest.asked.is_some() && guest.ask_again.is_none();
+        if !foretold || (guest.staging.is_none() && !under_way) {
             return self.ask(id, now);
         }
         // How long that takes from here on is what a migration waits for.

@@ -245,6 +245,25 @@ fn a_staging_that_ends_after_libvirts_word_is_waited_for() {
 }
 
 #[test]
+fn a_staging_that_links_have_belied_is_not_waited_for() {
+    let mut world = World::new(Policy::default());
+    world.slow = true;
+    world.hook(1);
+    // The tap came after the hook had spoken of it: the answer may be about another guest's.
+    let mut gone = link(port(1, 0), true);
+    gone.present = false;
+    world.event(Event::Link(gone));
+    world.event(Event::Link(link(port(1, 0), true)));
+    world.finish_stagings();
+    world.slow = false;
+    world.says(1, Lifecycle::StartedMigrated);
+    world.wait(100);
+    world.resume(1);
+    world.wait(2_000);
+    assert_eq!(world.rounds(1).len(), 5);
+}
+
+#[test]
 fn libvirt_is_asked_until_it_confirms_and_nothing_is_lost_meanwhile() {
     let mut world = World::new(Policy::default());
     world.hook(1);
