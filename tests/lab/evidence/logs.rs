@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
 
 use macmoved::model::MacAddr;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::Stamp;
 
@@ -33,8 +35,8 @@ pub(crate) struct QmpEvent {
     pub(crate) at: Stamp,
     /// The host.
     pub(crate) host: String,
-    /// The guest's name.
-    pub(crate) guest: String,
+    /// The guest's number.
+    pub(crate) guest: u8,
     /// What happened.
     pub(crate) what: QmpWhat,
 }
@@ -119,35 +121,44 @@ fn calendar_stamp(text: &str) -> Option<Stamp> {
     ))
 }
 
-/// Reads `virsh qemu-monitor-event`:
-/// `event MIGRATION at 1795308643.753306 for domain 'NAME': {"status":"completed"}`.
-/// Words about the listener's own connection are no events.
-pub(super) fn qmp(host: &str, text: &str) -> Vec<QmpEvent> {
-    text.lines()
-        .filter_map(|line| qmp_event(host, line))
-        .collect()
+/// A line of a monitor (`docs/interop/qmp-spec.txt` of QEMU).
+#[derive(Deserialize)]
+struct QmpLine {
+    timestamp: QmpStamp,
+    event: String,
+    #[serde(default)]
+    data: Value,
 }
 
-fn qmp_event(host: &str, line: &str) -> Option<QmpEvent> {
-    let (kind, rest) = line.strip_prefix("event ")?.split_once(" at ")?;
-    let (stamp, rest) = rest.split_once(" for domain '")?;
-    // The name may hold anything, these words included; the data of these events does not.
-    let (guest, data) = rest.rsplit_once("': ")?;
-    let what = match kind {
-        "STOP" => QmpWhat::Stop,
-        "RESUME" => QmpWhat::Resume,
-        "MIGRATION" if data.contains("\"completed\"") => QmpWhat::Completed,
-        _ => return None,
+#[derive(Deserialize)]
+struct QmpStamp {
+    seconds: i64,
+    microseconds: i64,
+}
+
+/// Reads what a QEMU says at its monitor. Greetings and answers are no events, and the last line of
+/// one that was killed may be torn.
+pub(super) fn qmp(host: &str, guest: u8, text: &str) -> Vec<QmpEvent> {
+    let event = |line: &str| {
+        let line: QmpLine = serde_json::from_str(line).ok()?;
+        let what = match line.event.as_str() {
+            "STOP" => QmpWhat::Stop,
+            "RESUME" => QmpWhat::Resume,
+            "MIGRATION" if line.data["status"] == "completed" => QmpWhat::Completed,
+            _ => return None,
+        };
+        let QmpStamp {
+            seconds,
+            microseconds,
+        } = line.timestamp;
+        Some(QmpEvent {
+            at: Stamp(seconds * 1_000_000_000 + microseconds * 1_000),
+            host: host.to_owned(),
+            guest,
+            what,
+        })
     };
-    let (seconds, micros) = stamp.split_once('.')?;
-    let seconds: i64 = seconds.parse().ok()?;
-    let micros: i64 = micros.parse().ok()?;
-    Some(QmpEvent {
-        at: Stamp(seconds * 1_000_000_000 + micros * 1_000),
-        host: host.to_owned(),
-        guest: guest.to_owned(),
-        what,
-    })
+    text.lines().filter_map(event).collect()
 }
 
 /// Reads `ip -oneline link` and `ip -oneline monitor link`: names by index.

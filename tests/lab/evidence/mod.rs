@@ -138,8 +138,11 @@ impl Evidence {
                 let found = logs::fdb(&name, place, &read_text(&path)?);
                 let path = path.clone();
                 fdb.extend(found.map_err(|line| ReadEvidenceError::Line { path, line })?);
-            } else if let Some(host) = part(&name, "qmp-", ".txt") {
-                qmp.extend(logs::qmp(host, &read_text(&path)?));
+            } else if let Some(account) = part(&name, "qmp-", ".txt") {
+                let named = account.split_once('-');
+                let named = named.and_then(|(host, guest)| Some((host, guest.parse().ok()?)));
+                let (host, guest) = named.ok_or_else(|| ReadEvidenceError::Name(path.clone()))?;
+                qmp.extend(logs::qmp(host, guest, &read_text(&path)?));
             } else if ![
                 "events-",
                 "links-",
@@ -220,7 +223,7 @@ fn migrations(
         let span = call.begin..next.unwrap_or(Stamp(i64::MAX));
         let first = |host: &str, what: QmpWhat, since: Stamp| {
             let found = qmp.iter().find(|event| {
-                event.guest == call.guest
+                event.guest == guest
                     && event.host == host
                     && event.what == what
                     && event.at >= since

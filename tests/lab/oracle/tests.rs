@@ -152,22 +152,26 @@ impl Scene {
             write(&format!("fdb-{place}.txt"), text.as_bytes());
         }
         for (host, events) in &self.qmp {
-            let mut text = "error: Disconnected\n".to_owned();
+            let mut accounts = BTreeMap::<_, String>::new();
             for (at, event, guest) in events {
                 let micros = micros(*at);
                 let (second, rest) = (BEGIN + micros / 1_000_000, micros % 1_000_000);
                 let data = match *event {
-                    "MIGRATION" => "{\"status\":\"completed\"}",
-                    _ => "<null>",
+                    "MIGRATION" => r#", "data": {"status": "completed"}"#,
+                    _ => "",
                 };
-                let name = name(*guest);
+                let text = accounts
+                    .entry(guest)
+                    .or_insert("{\"return\": {}}\n".to_owned());
                 writeln!(
                     text,
-                    "event {event} at {second}.{rest:06} for domain '{name}': {data}"
+                    r#"{{"timestamp": {{"seconds": {second}, "microseconds": {rest}}}, "event": "{event}"{data}}}"#
                 )
                 .expect("a string takes it");
             }
-            write(&format!("qmp-{host}.txt"), text.as_bytes());
+            for (guest, text) in accounts {
+                write(&format!("qmp-{host}-{guest}.txt"), text.as_bytes());
+            }
         }
         let mut text = String::new();
         fs::create_dir(dir.join("guests")).expect("the directory is there");
