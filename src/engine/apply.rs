@@ -29,6 +29,7 @@ impl Engine {
     /// Moves a guest on, and does what follows.
     pub(super) fn step(&mut self, id: GuestId, signal: Signal, on: Occasion) {
         self.hear_of_foretold(id, signal);
+        self.hear_of_gone(id, signal);
         let before = self
             .guests
             .get(&id)
@@ -78,10 +79,12 @@ impl Engine {
             Effect::Appear => self.announce_once(on.now, id, Cause::Start),
             Effect::Wake => self.inspect(id, on.now),
             Effect::Vanish => {
+                self.cut(id);
                 self.close_arrival(id, Outcome::Completed);
                 self.drop_departure(id);
             }
             Effect::Perish => {
+                self.cut(id);
                 self.close_arrival(id, Outcome::Failed);
                 self.close_departure(id, Outcome::Failed);
             }

@@ -61,6 +61,7 @@ impl Engine {
         };
         if let Some(journal) = guest.arrival.take() {
             let busy = guest.departure.is_some();
+            self.leave_unconfirmed(id);
             self.cut(id);
             if !busy {
                 self.unstage(id);
@@ -84,12 +85,14 @@ impl Engine {
         }
     }
 
-    /// Forgets a departure that turned out to be none.
+    /// Forgets a departure that turned out to be none; one that was rolled back was one.
     pub(super) fn drop_departure(&mut self, id: GuestId) {
         let Some(guest) = self.guests.get_mut(&id) else {
             return;
         };
-        if guest.departure.take().is_some() {
+        if guest.departure.as_ref().is_some_and(|it| it.rolled_back) {
+            self.close_departure(id, Outcome::RolledBack);
+        } else if guest.departure.take().is_some() {
             self.unstage(id);
         }
     }

@@ -175,6 +175,20 @@ impl Engine {
         });
     }
 
+    /// Waits no longer for libvirt's answer. What speaks against a NIC is told as the hook had it.
+    pub(super) fn leave_unconfirmed(&mut self, id: GuestId) {
+        let Some(guest) = self.guests.get_mut(&id) else {
+            return;
+        };
+        if guest.confirming.take().is_some() {
+            let refused = guest.refusals();
+            self.count(Count::Hints(HintOutcome::Unconfirmed), 1);
+            for (nic, refusal) in refused {
+                self.refuse(id, nic, refusal);
+            }
+        }
+    }
+
     /// Compares what is staged with libvirt's answer.
     pub(super) fn confirmed(
         &mut self,
@@ -209,14 +223,7 @@ impl Engine {
             }
             Err(DescribeFault::Unavailable) => guest.ask_again = Some(now + ASK_AGAIN),
             // It has the guest, and the hook's XML could be read.
-            Err(DescribeFault::Malformed) => {
-                guest.confirming = None;
-                let refused = guest.refusals();
-                self.count(Count::Hints(HintOutcome::Unconfirmed), 1);
-                for (nic, refusal) in refused {
-                    self.refuse(id, nic, refusal);
-                }
-            }
+            Err(DescribeFault::Malformed) => self.leave_unconfirmed(id),
             Err(DescribeFault::Gone) => {
                 guest.gone = Some(now + LAST_WORD);
                 self.cut(id);

@@ -75,6 +75,14 @@ impl Engine {
         self.forget_if_over(id);
     }
 
+    /// Where libvirt had no such guest, what begins now is about another QEMU of its.
+    pub(super) fn hear_of_gone(&mut self, id: GuestId, signal: Signal) {
+        let gone = self.guests.get(&id).is_some_and(|it| it.gone.is_some());
+        if gone && matches!(signal, Signal::Started | Signal::Setup) {
+            self.missed_end(id);
+        }
+    }
+
     fn adopt(&mut self, now: Instant, id: GuestId, facts: &GuestFacts) {
         if self.guests.len() >= GUESTS {
             return self.count(Count::Drops(Queue::Guests), 1);

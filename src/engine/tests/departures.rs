@@ -211,3 +211,24 @@ fn a_started_guest_gets_one_round() {
             .any(|action| matches!(action, Action::Unstage { .. }))
     );
 }
+
+#[test]
+fn a_guest_that_ends_within_the_rounds_of_its_rollback_is_told_and_counted() {
+    let mut world = running(1);
+    world.migration(1, MigrationStatus::Setup);
+    world.wait(500);
+    world.stop(1);
+    world.says(1, Lifecycle::SuspendedMigrated);
+    world.resume(1);
+    world.migration(1, MigrationStatus::Failed);
+    world.wait(100);
+    world.says(1, Lifecycle::Stopped);
+    let outcomes: Vec<_> = world.engine.snapshot().history;
+    let outcomes: Vec<_> = outcomes.iter().map(|record| record.outcome).collect();
+    assert_eq!(outcomes, [Outcome::RolledBack]);
+    assert!(
+        world
+            .actions
+            .contains(&Action::Count(Count::SchedulesCut, 1))
+    );
+}

@@ -129,6 +129,31 @@ fn an_arrival_that_libvirt_knows_no_more_is_forgotten() {
     assert!(world.engine.poll_timeout().is_none());
 }
 
+/// A restore looks like an arrival to QEMU.
+#[test]
+fn what_begins_after_libvirt_had_no_such_guest_is_about_another() {
+    let mut world = World::new(Policy::default());
+    world.mute = true;
+    world.says(1, Lifecycle::StartedMigrated);
+    world.says(1, Lifecycle::SuspendedPaused);
+    let answer = Event::Described {
+        guest: guest(1),
+        generation: 1,
+        outcome: Err(DescribeFault::Gone),
+    };
+    world.event(answer);
+    world.mute = false;
+    world.wait(400);
+    world.migration(1, MigrationStatus::Setup);
+    world.wait(10);
+    world.event(Event::LibvirtLost);
+    world.event(Event::LibvirtConnected);
+    world.list(&[(1, RunState::Paused)]);
+    world.migration(1, MigrationStatus::Completed);
+    assert!(world.sent.is_empty());
+    assert_eq!(told(&world), [(Side::Destination, Outcome::Unknown)]);
+}
+
 #[test]
 fn a_guest_that_came_while_libvirt_was_away_gets_one_round() {
     let mut world = World::new(Policy::default());
