@@ -149,6 +149,7 @@ impl Engine {
             }
             (State::SwitchedOver { .. }, RunState::Running | RunState::RunningPostcopy) => {
                 self.step(id, Signal::Run, on_list(now));
+                self.leave_no_departure(id, State::Running);
             }
             (_, RunState::Running | RunState::RunningPostcopy) => {
                 guest.arrived_whole = is_whole(facts.state);

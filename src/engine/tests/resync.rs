@@ -105,6 +105,25 @@ fn a_rollback_whose_rounds_go_when_libvirt_is_lost_stays_one() {
     assert_eq!(told(&world), [(Side::Source, Outcome::RolledBack)]);
 }
 
+/// A libvirt that dies while the guest stands ends the migration when it starts again.
+#[test]
+fn a_rollback_that_only_a_list_shows_is_over_with_its_rounds() {
+    let mut world = World::new(Policy::default());
+    world.event(Event::LibvirtConnected);
+    world.list(&[(1, RunState::Running)]);
+    world.migration(1, MigrationStatus::Setup);
+    world.wait(500);
+    world.stop(1);
+    world.event(Event::LibvirtLost);
+    world.wait(400);
+    world.event(Event::LibvirtConnected);
+    world.list(&[(1, RunState::Running)]);
+    world.wait(2_000);
+    assert_eq!(world.rounds(1).len(), 5);
+    assert_eq!(told(&world), [(Side::Source, Outcome::RolledBack)]);
+    assert_eq!(world.engine.snapshot().guests[0].phase, GuestPhase::Running);
+}
+
 /// libvirt ends a half-arrived guest when it starts again, and says no word of it.
 #[test]
 fn an_arrival_that_libvirt_knows_no_more_is_forgotten() {

@@ -3,6 +3,7 @@ use crate::engine::guest::PARKED_FRAMES;
 use crate::engine::state::State;
 use crate::engine::tests::histories::{GUESTS, HOSTS, guest, number};
 use crate::engine::{Event, HISTORY, Lifecycle, RunState};
+use crate::model::GuestId;
 
 /// Invariant 8: nothing grows, and at rest the engine keeps nothing that it needs not: no frame,
 /// no staging, no timer, no guest that is not there.
@@ -47,6 +48,18 @@ fn at_rest(scene: &Scene, host: usize) -> Result<(), String> {
     Ok(())
 }
 
+/// A departure that is open though libvirt has said that the guest runs here.
+fn untold(scene: &Scene) -> Option<(usize, GuestId)> {
+    (0..HOSTS).find_map(|host| {
+        let mut guests = scene.hosts[host].engine.guests.iter();
+        let open = guests.find(|&(&id, guest)| {
+            let here = scene.truth.guests[number(id)].at[host];
+            guest.departure.is_some() && here == RunState::Running
+        });
+        open.map(|(&id, _)| (host, id))
+    })
+}
+
 impl Law for Bounded {
     fn name(&self) -> &'static str {
         "nothing grows and nothing is left"
@@ -76,6 +89,11 @@ impl Law for Bounded {
                 }
                 if engine.poll_timeout().is_some_and(|at| at <= scene.now) && event.is_none() {
                     return Err(format!("host {host} wants to be woken for nothing"));
+                }
+            }
+            Sight::Resynced => {
+                if let Some((host, guest)) = untold(scene) {
+                    return Err(format!("host {host} never tells what became of {guest}"));
                 }
             }
             Sight::Rested => {
