@@ -8,17 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::hot_path::HotPath;
 use super::narrate::narrate;
 use super::notify::Notifier;
 use super::plan_report;
+use super::stagings::{Stage, Stagings};
 use super::status_line::status_line;
 use crate::control::{Brakes, Request};
-use crate::emit::{Ledger, Prepared, Stager};
-use crate::engine::{Action, Event, Policy, Queue, Snapshot};
+use crate::emit::{Ledger, Stager};
+use crate::engine::{Action, Count, Event, Policy, Queue, Snapshot};
 use crate::listen::libvirt::{Hear, Listener};
 use crate::metrics::Metrics;
 use crate::model::{Instant, LinkName};
@@ -86,18 +86,10 @@ pub(super) struct Parts {
     pub(super) notifier: Notifier,
 }
 
-/// How far a staging is.
-enum Stage {
-    /// Everything is resolved and built.
-    Resolved(Prepared),
-    /// And what it may leave behind is written down, or `false`.
-    Recorded(Prepared, bool),
-}
-
 pub(super) struct Driver {
     parts: Parts,
     timer: Timer,
-    stagings: JoinSet<Stage>,
+    stagings: Stagings,
     /// When the next snapshot is due; none while nothing changed.
     publish_at: Option<Instant>,
     offset: i64,
@@ -116,7 +108,7 @@ impl Driver {
             brakes: parts.brakes.subscribe(),
             parts,
             timer,
-            stagings: JoinSet::new(),
+            stagings: Stagings::default(),
             publish_at: None,
             offset: 0,
             status: String::new(),
@@ -137,14 +129,14 @@ impl Driver {
                 () = self.parts.listener.ready() => self.parts.listener.dispatch(),
                 () = self.timer.until(deadline) => self.hot().timeout(),
                 event = self.parts.links.next() => self.link(event),
-                Some(Ok(stage)) = self.stagings.join_next() => self.staged(stage),
+                stage = self.stagings.next() => self.staged(stage),
                 Some(order) = self.parts.orders.recv() => self.order(order),
                 Some(request) = self.parts.requests.recv() => self.request(request),
                 Some(hint) = self.parts.hints.recv() => self.handle(hint),
                 event = self.parts.ledger.next() => self.handle(event),
                 event = self.parts.addresses.next() => self.handle(event),
                 Ok(()) = self.brakes.changed() => self.touch(),
-                () = tick(watchdog.as_mut()) => self.parts.notifier.watchdog(),
+                () = tick(watchdog.as_mut()) => self.watchdog(),
             }
             while let Some(event) = self.parts.listener.next_event() {
                 self.handle(event);
@@ -226,10 +218,10 @@ impl Driver {
                 generation,
                 plan,
             } => {
-                let stager = self.parts.stager.clone();
-                self.stagings.spawn(async move {
-                    Stage::Resolved(stager.stage(guest, generation, &plan).await)
-                });
+                let stager = &self.parts.stager;
+                if !self.stagings.begin(stager, guest, generation, plan) {
+                    self.count_drop(Queue::Stage);
+                }
             }
             Action::Unstage { guest, stays } => self.parts.ledger.settle(guest, stays),
             Action::Watch { guest, nics } => self.parts.addresses.watch(guest, nics),
@@ -257,8 +249,7 @@ impl Driver {
             Stage::Resolved(mut prepared) if awaited => {
                 self.hot().emitter().locate(&mut prepared);
                 let written = self.parts.ledger.record(guest, prepared.leftovers());
-                self.stagings
-                    .spawn(async move { Stage::Recorded(prepared, written.await) });
+                return self.stagings.record(prepared, written);
             }
             Stage::Recorded(prepared, written) if awaited => {
                 if !written {
@@ -278,6 +269,7 @@ impl Driver {
                 });
             }
         }
+        self.stagings.end(&self.parts.stager, guest);
     }
 
     fn order(&mut self, order: Order) {
@@ -327,6 +319,18 @@ impl Driver {
         }
     }
 
+    fn watchdog(&mut self) {
+        if !self.parts.notifier.watchdog() {
+            self.count_drop(Queue::Notify);
+        }
+    }
+
+    /// Counts what the engine need not know of.
+    fn count_drop(&self, queue: Queue) {
+        let action = Action::Count(Count::Drops(queue), 1);
+        self.parts.metrics.apply(&action);
+    }
+
     fn touch(&mut self) {
         if self.publish_at.is_none() {
             self.publish_at = Some(clock::now() + PUBLISH);
@@ -361,11 +365,16 @@ impl Driver {
             std::mem::replace(&mut shown.safe_mode, now) != now
         });
         let status = status_line(brake, &snapshot);
-        if status != self.status {
-            self.parts.notifier.status(&status);
-            self.status = status;
-        }
         self.parts.snapshots.send_replace(snapshot);
+        drop(hot);
+        if status != self.status {
+            if self.parts.notifier.status(&status) {
+                self.status = status;
+            } else {
+                // Said with the next snapshot.
+                self.count_drop(Queue::Notify);
+            }
+        }
     }
 }
 

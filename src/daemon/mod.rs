@@ -31,6 +31,7 @@ mod plan_report;
 mod record;
 mod run;
 mod run_error;
+mod stagings;
 mod status_line;
 
 pub use honour::{Honour, HonourSettings, OpenHonourError};

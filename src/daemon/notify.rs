@@ -1,5 +1,11 @@
 //! Words to the service manager (`sd_notify(3)`), and none where there is none.
 
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -16,7 +22,7 @@ impl Notifier {
     #[must_use]
     pub fn from_environment() -> Self {
         Self {
-            present: std::env::var_os("NOTIFY_SOCKET").is_some(),
+            present: socket().is_some(),
             watchdog: sd_notify::watchdog_enabled(),
         }
     }
@@ -49,16 +55,31 @@ impl Notifier {
         self.say(&[NotifyState::Stopping]);
     }
 
-    /// The process is alive.
-    pub fn watchdog(&self) {
-        self.say(&[NotifyState::Watchdog]);
+    /// The process is alive. False where the service manager has no room for the word: the caller
+    /// never waits for it.
+    #[must_use]
+    pub fn watchdog(&self) -> bool {
+        self.hint(&NotifyState::Watchdog)
     }
 
-    /// How things stand, for `systemctl status`.
-    pub fn status(&self, text: &str) {
+    /// How things stand, for `systemctl status`. False as with [`Self::watchdog`].
+    #[must_use]
+    pub fn status(&self, text: &str) -> bool {
         // A further line would be a further word to the service manager.
         let line = text.lines().next().unwrap_or_default();
-        self.say(&[NotifyState::Status(line)]);
+        self.hint(&NotifyState::Status(line))
+    }
+
+    /// Says what may be lost.
+    fn hint(self, word: &NotifyState<'_>) -> bool {
+        let said = match socket().filter(|_| self.present) {
+            Some(name) => send(&name, format!("{word}\n").as_bytes()),
+            None => Ok(()),
+        };
+        if let Err(error) = &said {
+            tracing::debug!(%error, "the service manager does not listen");
+        }
+        said.is_ok()
     }
 
     fn say(self, words: &[NotifyState<'_>]) {
@@ -68,6 +89,22 @@ impl Notifier {
             tracing::debug!(%error, "the service manager does not listen");
         }
     }
+}
+
+fn socket() -> Option<OsString> {
+    env::var_os("NOTIFY_SOCKET")
+}
+
+/// Sends a datagram to the service manager without ever waiting; its name begins with `@` where it
+/// is an abstract one.
+fn send(name: &OsStr, word: &[u8]) -> io::Result<()> {
+    let address = match name.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+        _ => SocketAddr::from_pathname(name)?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.send_to_addr(word, &address).map(|_| ())
 }
 
 #[cfg(test)]

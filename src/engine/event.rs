@@ -332,6 +332,8 @@ pub enum Queue {
     /// Orders to what listens for addresses, ports beyond those that it can listen at, and frames
     /// that it did not get to.
     Addresses,
+    /// Words to the service manager.
+    Notify,
 }
 
 impl Queue {
@@ -348,6 +350,7 @@ impl Queue {
         Self::Ledger,
         Self::Hook,
         Self::Addresses,
+        Self::Notify,
     ];
 
     /// The word used in labels.
@@ -365,6 +368,7 @@ impl Queue {
             Self::Ledger => "ledger",
             Self::Hook => "hook",
             Self::Addresses => "addresses",
+            Self::Notify => "notify",
         }
     }
 }

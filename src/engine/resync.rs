@@ -148,8 +148,7 @@ impl Engine {
                 self.announce_once(now, id, Cause::Resync);
             }
             (State::SwitchedOver { .. }, RunState::Running | RunState::RunningPostcopy) => {
-                self.step(id, Signal::Run, on_list(now));
-                self.leave_no_departure(id, State::Running);
+                self.come_back(now, id);
             }
             (_, RunState::Running | RunState::RunningPostcopy) => {
                 guest.arrived_whole = is_whole(facts.state);
@@ -188,6 +187,12 @@ impl Engine {
             )
             | (_, RunState::Off) => {}
         }
+    }
+
+    /// A rollback that only the list tells of: the migration it ended is over.
+    fn come_back(&mut self, now: Instant, id: GuestId) {
+        self.step(id, Signal::Run, on_list(now));
+        self.leave_no_departure(id, State::Running);
     }
 
     /// A departure that was under way may have ended unheard: libvirt cancels what it migrated when

@@ -11,9 +11,9 @@ fn says_everything() {
     let notifier = Notifier::from_environment();
     assert_eq!(notifier.watchdog_interval(), Some(Duration::from_secs(15)));
     notifier.ready();
-    notifier.status("waiting for libvirt\nREADY=1");
+    assert!(notifier.status("waiting for libvirt\nREADY=1"));
     notifier.reloading();
-    notifier.watchdog();
+    assert!(notifier.watchdog());
     notifier.stopping();
 }
 
@@ -49,6 +49,28 @@ fn the_service_manager_hears_every_word() {
     );
     assert_eq!(heard[3], "WATCHDOG=1\n");
     assert_eq!(heard[4], "STOPPING=1\n");
+}
+
+#[test]
+fn a_service_manager_that_does_not_read_holds_nobody_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    let name = path.as_os_str();
+    // The queue of a datagram socket is bounded (net.unix.max_dgram_qlen).
+    let full = (0..100_000).find_map(|_| send(name, b"WATCHDOG=1\n").err());
+    assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
+    manager.recv(&mut [0; 16]).unwrap();
+    send(name, b"WATCHDOG=1\n").unwrap();
+}
+
+#[test]
+fn an_abstract_name_is_one() {
+    let name = format!("macmoved-notify-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let manager = UnixDatagram::bind_addr(&address).unwrap();
+    send(OsStr::new(&format!("@{name}")), b"WATCHDOG=1\n").unwrap();
+    assert_eq!(manager.recv(&mut [0; 16]).unwrap(), 11);
 }
 
 #[test]

@@ -162,7 +162,7 @@ impl Scene {
                 };
                 let text = accounts
                     .entry(guest)
-                    .or_insert("{\"return\": {}}\n".to_owned());
+                    .or_insert_with(|| "{\"return\": {}}\n".to_owned());
                 writeln!(
                     text,
                     r#"{{"timestamp": {{"seconds": {second}, "microseconds": {rest}}}, "event": "{event}"{data}}}"#

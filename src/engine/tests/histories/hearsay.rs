@@ -53,7 +53,11 @@ impl Heard {
                     ..Self::default()
                 };
             }
-            Word::Life(L::Started) if !self.arriving => self.runs(),
+            Word::Life(L::Started) if !self.arriving => {
+                self.runs();
+                // What left was another QEMU of its.
+                self.departing = false;
+            }
             Word::Resume | Word::Life(L::ResumedPostcopy) => {
                 self.partial |= self.arriving && !self.whole;
                 self.runs();
