@@ -16,6 +16,8 @@ use crate::sys::netlink::{self, DATAGRAM, NetlinkSocket};
 
 mod message;
 
+pub use message::next_hops;
+
 /// Routes of IPv4 and MPLS, and next hops that stand by themselves (`ip nexthop`), as bits of
 /// `nl_groups`. No other family has an IPv4 next hop.
 const GROUPS: u32 = 1 << (libc::RTNLGRP_IPV4_ROUTE - 1)
