@@ -182,7 +182,7 @@ impl NextHops {
 /// Takes in the next hops that a message adds. One that is taken away stays until every route is
 /// read anew.
 fn add(known: &mut BTreeSet<Ipv4Addr>, kind: u16, payload: &[u8]) {
-    for address in message::next_hops(kind, payload) {
+    for address in next_hops(kind, payload) {
         if known.len() < MOST {
             known.insert(address);
         }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use libfuzzer_sys::fuzz_target;
 use macmoved::listen::domain_xml::{self, MAX_OCTETS};
-use macmoved::model::{GuestDescription, Interface, MacAddr};
+use macmoved::model::{GuestDescription, Interface, LinkName, MacAddr};
 use macmoved_fuzz::assert_fit_to_print;
 
 /// Interfaces that a guest can have.
@@ -67,7 +67,7 @@ fn check(interface: &Interface) {
             let written = interface.mac.as_deref().map(str::parse::<MacAddr>);
             assert_eq!(written, Some(Ok(nic.mac)));
             let target = interface.target.as_deref();
-            assert_eq!(nic.target.as_ref().map(|name| name.as_str()), target);
+            assert_eq!(nic.target.as_ref().map(LinkName::as_str), target);
         }
         Err(refusal) => assert_fit_to_print(&refusal.to_string()),
     }
