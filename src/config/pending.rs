@@ -7,6 +7,10 @@ use super::error::Blame;
 use super::settings::Settings;
 use super::validated::Config;
 
+/// IPv6 addresses that a line is spent on. To say where one stands is to read the whole file, and
+/// a file has room for 16,384 of them.
+const ADDRESSES: usize = 16;
+
 /// A line for each key without effect that says something else than its default.
 pub(super) fn set_without_effect(
     settings: &Settings,
@@ -59,9 +63,10 @@ fn waiting_sources(settings: &Settings) -> impl Iterator<Item = String> {
 /// UNARP is IPv4's.
 fn ipv6_addresses(settings: &Settings) -> impl Iterator<Item = String> {
     let guests = settings.guest.iter().enumerate();
-    guests.flat_map(|(guest, table)| {
+    let found = guests.flat_map(|(guest, table)| {
         let addresses = table.addresses.iter().enumerate();
         let ipv6 = addresses.filter(|(_, text)| text.parse::<Ipv6Addr>().is_ok());
         ipv6.map(move |(index, _)| format!("guest.{guest}.addresses.{index}"))
-    })
+    });
+    found.take(ADDRESSES)
 }

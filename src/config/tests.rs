@@ -354,3 +354,15 @@ fn a_key_without_effect_warns_when_it_is_changed_and_not_when_it_is_repeated() {
         ]
     );
 }
+
+#[test]
+fn what_is_said_of_ipv6_addresses_ends_however_many_there_are() {
+    let addresses = vec!["\"2001:db8::7\""; 64].join(",");
+    let table = format!("[[guest]]\nmatch = \"a\"\naddresses = [{addresses}]\n");
+    let warnings = load_text(&table.repeat(256)).unwrap().warnings;
+    assert_eq!(warnings.len(), 16);
+    assert!(
+        warnings[15].contains("guest[0].addresses[15]"),
+        "{warnings:?}"
+    );
+}

@@ -105,11 +105,12 @@ impl EntryRequest {
 
 /// The kernel's answer to one of the two messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
+pub enum Answer {
     /// `NLMSG_ERROR`, with 0 for success and otherwise a negated error number.
     Verdict(i32),
     /// `RTM_NEWNEIGH`: the address is behind this port.
     Behind {
+        /// The port's number.
         port: u32,
         /// The entry is sticky or the bridge's own, so that no frame moves it.
         pinned: bool,
@@ -205,7 +206,8 @@ impl EntryWriter {
 
 /// The answer to the message numbered `sequence`, where the datagram is one. Answers to requests
 /// come one to a datagram.
-fn parse(datagram: &[u8], sequence: u32) -> Option<Answer> {
+#[must_use]
+pub fn parse(datagram: &[u8], sequence: u32) -> Option<Answer> {
     let word = |at: usize| {
         let octets = datagram.get(at..at + 4)?;
         octets.try_into().ok().map(u32::from_ne_bytes)

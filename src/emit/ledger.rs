@@ -33,6 +33,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use book::Leftover;
+pub use undo::{Entry, parse as parse_entry};
 
 use super::brake::Brake;
 use crate::engine::{Event, GuestFacts, Queue, RunState};

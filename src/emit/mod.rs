@@ -35,12 +35,15 @@ use std::io;
 use std::sync::Arc;
 
 pub use brake::Brake;
-pub use ledger::{Ledger, Leftover};
-pub use neighbours::{ForgetError, Neighbours};
+pub use entry::{Answer, parse as parse_answer};
+pub use ledger::{Entry, Ledger, Leftover, parse_entry};
+pub use neighbours::{ForgetError, Neighbours, parse as parse_neighbour};
 pub use prepared::{Place, Prepared};
 pub use route::{Route, RouteChoice};
 pub use stage::Stager;
+pub use topology::Topology;
 pub use transmitter::OpenEmitterError;
+pub use vlan_table::{Membership, VlanTable};
 
 use crate::engine::{Round, Ticket};
 use crate::model::{FrameKind, GuestId, Instant, LinkName, LinkState, SendFault};

@@ -170,7 +170,8 @@ impl Neighbours {
 }
 
 /// Reads an IPv4 entry, attribute by attribute; none where it is of another family.
-fn parse(payload: &[u8]) -> Option<Neighbour> {
+#[must_use]
+pub fn parse(payload: &[u8]) -> Option<Neighbour> {
     let header = NeighbourHeader::parse(payload).ok()?;
     if header.family != AddressFamily::Inet {
         return None;

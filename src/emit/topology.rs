@@ -15,7 +15,7 @@ const MAX_NESTING: usize = 8;
 
 /// Every link of the network namespace.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Topology {
+pub struct Topology {
     devices: BTreeMap<Ifindex, Device>,
 }
 
@@ -60,7 +60,7 @@ pub(super) enum Filtering {
 
 impl Topology {
     /// Takes over one `RTM_NEWLINK`. A message about no link, or without a name, says nothing.
-    pub(super) fn insert(&mut self, message: &LinkMessage) -> Option<Ifindex> {
+    pub fn insert(&mut self, message: &LinkMessage) -> Option<Ifindex> {
         let device = Device::parse(message)?;
         let ifindex = device.state.ifindex;
         self.devices.insert(ifindex, device);

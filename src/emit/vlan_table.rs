@@ -21,19 +21,19 @@ const TRIES: usize = 3;
 
 /// The VLANs of every bridge and port.
 #[derive(Clone, Debug, Default)]
-pub(super) struct VlanTable {
+pub struct VlanTable {
     memberships: BTreeMap<Ifindex, Membership>,
 }
 
 /// The VLANs of one port, or of a bridge device as a station on itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Membership {
+pub struct Membership {
     /// The VLAN of untagged frames.
-    pub(super) pvid: Option<VlanId>,
+    pub pvid: Option<VlanId>,
     /// Every VLAN, that one among them.
-    pub(super) members: BTreeSet<VlanId>,
+    pub members: BTreeSet<VlanId>,
     /// Those whose frames leave the port without a tag.
-    pub(super) untagged: BTreeSet<VlanId>,
+    pub untagged: BTreeSet<VlanId>,
 }
 
 impl VlanTable {
@@ -65,7 +65,7 @@ impl VlanTable {
     }
 
     /// Takes over the payload of one `RTM_NEWLINK` of the dump.
-    pub(super) fn insert(&mut self, payload: &[u8]) {
+    pub fn insert(&mut self, payload: &[u8]) {
         let ifindex = LinkHeader::parse(payload)
             .ok()
             .and_then(|header| Ifindex::new(header.index));
@@ -75,7 +75,9 @@ impl VlanTable {
         }
     }
 
-    pub(super) fn get(&self, ifindex: Ifindex) -> Option<&Membership> {
+    /// Those of one port.
+    #[must_use]
+    pub fn get(&self, ifindex: Ifindex) -> Option<&Membership> {
         self.memberships.get(&ifindex)
     }
 }
@@ -121,6 +123,7 @@ impl Membership {
         // A PVID is never part of a range (`br_fill_ifvlaninfo_compressed`).
         if info.flags.contains(BridgeVlanInfoFlags::Pvid) {
             self.pvid = VlanId::try_from(info.vid).ok();
+            self.members.extend(self.pvid);
         }
     }
 }

@@ -102,7 +102,11 @@ async fn hear(stream: impl AsyncRead + Unpin) -> Result<Option<Heard>, HookFault
 }
 
 /// What a message means.
-fn understand(octets: &[u8]) -> Result<Heard, HookFault> {
+///
+/// # Errors
+///
+/// Why it tells nothing.
+pub fn understand(octets: &[u8]) -> Result<Heard, HookFault> {
     let message = HookMessage::parse(octets).map_err(|_| HookFault::Malformed)?;
     let operation = HookOperation::of(message.operation, message.phase);
     let hint = match operation {

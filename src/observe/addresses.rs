@@ -20,7 +20,9 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-pub use book::Listens;
+pub use book::{Book, Change, Listens, Word};
+pub use foreign::local_address;
+pub use read::{Way, read};
 
 use crate::engine::{Event, Queue, WatchedNic};
 use crate::model::GuestId;

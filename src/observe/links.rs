@@ -85,7 +85,7 @@ impl Links {
                 // next datagram.
                 tracing::warn!(%error, "cannot ask the kernel for its links");
             }
-            if let Some(event) = self.table.told.pop_front() {
+            if let Some(event) = self.table.tell() {
                 return event;
             }
             match self.socket.receive(&mut self.buffer).await {
@@ -127,9 +127,9 @@ enum Dump {
     Spoilt,
 }
 
-/// What the kernel said so far, and what of it is not told yet.
+/// What the kernel said so far, and what of it is not told yet. Pure.
 #[derive(Debug, Default)]
-struct Table {
+pub struct Table {
     links: BTreeMap<Ifindex, LinkState>,
     /// Links that the running dump, or a notification since it began, showed.
     seen: BTreeSet<Ifindex>,
@@ -173,8 +173,13 @@ impl Table {
         }
     }
 
+    /// What is to be told next.
+    pub fn tell(&mut self) -> Option<Event> {
+        self.told.pop_front()
+    }
+
     /// Takes over a datagram of the kernel's.
-    fn take(&mut self, datagram: &[u8]) {
+    pub fn take(&mut self, datagram: &[u8]) {
         for message in netlink::messages(datagram) {
             let ours = message.sequence_number() == self.sequence;
             if ours && message.flags() & NLM_F_DUMP_INTR != 0 {

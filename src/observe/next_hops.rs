@@ -16,6 +16,8 @@ use crate::sys::netlink::{self, DATAGRAM, NetlinkSocket};
 
 mod message;
 
+pub use message::next_hops;
+
 /// Routes of IPv4 and MPLS, and next hops that stand by themselves (`ip nexthop`), as bits of
 /// `nl_groups`. No other family has an IPv4 next hop.
 const GROUPS: u32 = 1 << (libc::RTNLGRP_IPV4_ROUTE - 1)
@@ -180,7 +182,7 @@ impl NextHops {
 /// Takes in the next hops that a message adds. One that is taken away stays until every route is
 /// read anew.
 fn add(known: &mut BTreeSet<Ipv4Addr>, kind: u16, payload: &[u8]) {
-    for address in message::next_hops(kind, payload) {
+    for address in next_hops(kind, payload) {
         if known.len() < MOST {
             known.insert(address);
         }

@@ -15,7 +15,7 @@ use crate::sys::packet_ear::{PacketEar, Whom};
 mod read;
 mod rules;
 
-pub use read::HeardUnarp;
+pub use read::{HeardUnarp, read};
 pub use rules::Rules;
 
 use super::window::Window;
@@ -81,8 +81,7 @@ impl Unarps {
             match received {
                 Ok(received) if received.whom == Whom::Ours => {}
                 Ok(received) => {
-                    return read::read(&self.buffer, received)
-                        .map_or_else(Heard::Refused, Heard::Unarp);
+                    return read(&self.buffer, received).map_or_else(Heard::Refused, Heard::Unarp);
                 }
                 Err(error) => {
                     tracing::debug!(%error, "an UNARP cannot be received");

@@ -36,16 +36,17 @@ pub(super) enum UndoError {
     Unanswered(#[from] tokio::time::error::Elapsed),
 }
 
-/// An entry of a port.
+/// A forwarding entry of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
-    mac: MacAddr,
+pub struct Entry {
+    /// The address that is behind the port.
+    pub mac: MacAddr,
     /// 0 for the one that counts where the bridge does not filter.
-    vlan: u16,
+    pub vlan: u16,
     /// It ages, and no manager, controller or authenticator has put it there.
-    dynamic: bool,
+    pub dynamic: bool,
     /// It is static, but moves with frames, and no controller has put it there.
-    fixed: bool,
+    pub fixed: bool,
 }
 
 /// What to delete.
@@ -259,11 +260,15 @@ async fn read(port: Option<Ifindex>, bridge: Ifindex) -> io::Result<Vec<(Ifindex
 }
 
 /// The entry and its port, where it is one of a bridge's.
+///
+/// # Errors
+///
+/// When it cannot be read.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the kernel adds attributes; two matter"
 )]
-fn parse(payload: &[u8]) -> Result<Option<(Ifindex, Entry)>, DecodeError> {
+pub fn parse(payload: &[u8]) -> Result<Option<(Ifindex, Entry)>, DecodeError> {
     let message = NeighbourMessage::parse(payload)?;
     let flags = message.header.flags;
     // The device's own filter, not the bridge's table.

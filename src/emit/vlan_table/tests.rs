@@ -50,6 +50,17 @@ fn vlans_are_read_one_by_one_and_in_ranges() {
     assert_eq!(vlans(&[]), Membership::default());
 }
 
+#[test]
+fn the_vlan_of_untagged_frames_is_a_vlan_of_the_port_even_at_the_end_of_no_range() {
+    use BridgeVlanInfoFlags as Flags;
+    let membership = vlans(&[(10, Flags::RangeBegin), (5, Flags::Pvid)]);
+    let five = VlanId::try_from(5).unwrap();
+    assert_eq!(
+        (membership.pvid, membership.members),
+        (Some(five), [five].into())
+    );
+}
+
 #[cfg(target_endian = "little")]
 #[test]
 fn a_message_is_read_as_iproute2_prints_it() {

@@ -40,7 +40,7 @@ impl Listens {
 
 /// What a frame at the guest's port says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Word {
+pub enum Word {
     /// The guest uses the address.
     Claim(HostIp),
     /// The guest looks for the address, so that it is not its own.
@@ -61,7 +61,7 @@ pub(super) enum Word {
 }
 
 /// A change of what is believed.
-pub(super) type Change = (Sighting, Standing);
+pub type Change = (Sighting, Standing);
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -77,7 +77,7 @@ struct Entry {
 
 /// One NIC's.
 #[derive(Clone, Debug)]
-pub(super) struct Book {
+pub struct Book {
     mac: MacAddr,
     listens: Listens,
     entries: Vec<Entry>,
@@ -86,7 +86,9 @@ pub(super) struct Book {
 }
 
 impl Book {
-    pub(super) const fn new(mac: MacAddr, listens: Listens) -> Self {
+    /// An empty one, for the NIC with address `mac`.
+    #[must_use]
+    pub const fn new(mac: MacAddr, listens: Listens) -> Self {
         Self {
             mac,
             listens,
@@ -98,7 +100,7 @@ impl Book {
 
     /// Takes in what a frame says. A `foreign` address is one that no guest has: this host's own, or
     /// one that its routes go by way of.
-    pub(super) fn hear(&mut self, now: Instant, word: Word, foreign: bool) -> Vec<Change> {
+    pub fn hear(&mut self, now: Instant, word: Word, foreign: bool) -> Vec<Change> {
         let mut changes = Vec::new();
         match word {
             Word::Claim(ip) => {
@@ -123,14 +125,15 @@ impl Book {
     }
 
     /// Forgets what is too old.
-    pub(super) fn expire(&mut self, now: Instant) -> Vec<Change> {
+    pub fn expire(&mut self, now: Instant) -> Vec<Change> {
         let mut changes = Vec::new();
         self.review(now, &mut changes);
         changes
     }
 
     /// When [`Book::expire`] has something to do.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
         let ends = self.entries.iter().filter_map(|entry| entry.until);
         let contests = self.others.iter().map(|&(_, at)| at + CONTEST);
         ends.chain(contests).min()

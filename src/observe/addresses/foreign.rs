@@ -66,19 +66,21 @@ async fn own() -> io::Result<BTreeSet<Ipv4Addr>> {
     let mut own = BTreeSet::new();
     netlink::dump(&question, |kind, payload| {
         if kind == libc::RTM_NEWADDR {
-            own.extend(address(payload));
+            own.extend(local_address(payload));
         }
     })
     .await?;
     Ok(own)
 }
 
-/// The local address of one message: `IFA_ADDRESS` is the other end's on a point-to-point link.
+/// The local address in one `RTM_NEWADDR`: `IFA_ADDRESS` is the other end's on a point-to-point
+/// link.
+#[must_use]
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the kernel adds attributes; one matters"
 )]
-fn address(payload: &[u8]) -> Option<Ipv4Addr> {
+pub fn local_address(payload: &[u8]) -> Option<Ipv4Addr> {
     let message = AddressMessage::parse(payload).ok()?;
     message
         .attributes

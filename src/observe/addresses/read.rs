@@ -20,7 +20,7 @@ const CLIENT: [u8; 2] = [0, 68];
 
 /// Which way a frame passes the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub enum Way {
     /// From the guest.
     FromGuest,
     /// To the guest.
@@ -28,7 +28,8 @@ pub(super) enum Way {
 }
 
 /// What the frame says of the NIC with address `mac`.
-pub(super) fn read(octets: &[u8], way: Way, mac: MacAddr) -> Vec<Word> {
+#[must_use]
+pub fn read(octets: &[u8], way: Way, mac: MacAddr) -> Vec<Word> {
     if octets.get(12..14) == Some(&IPV4) {
         // Only what comes from another port: a guest must not lease itself an address.
         let answer = (way == Way::ToGuest)

@@ -56,7 +56,8 @@ impl Emitable for Question {
 }
 
 /// The IPv4 next hops that a message of type `kind` adds; none for other types.
-pub(super) fn next_hops(kind: u16, payload: &[u8]) -> Vec<Ipv4Addr> {
+#[must_use]
+pub fn next_hops(kind: u16, payload: &[u8]) -> Vec<Ipv4Addr> {
     let inet = payload.first() == Some(&INET);
     let mut found = Vec::new();
     match kind {

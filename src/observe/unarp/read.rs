@@ -22,7 +22,11 @@ pub struct HeardUnarp {
 }
 
 /// Reads the frame of which `octets` has as much as there was room for.
-pub(super) fn read(octets: &[u8], received: Received) -> Result<HeardUnarp, UnarpRefusal> {
+///
+/// # Errors
+///
+/// Why it is no UNARP that could be honoured.
+pub fn read(octets: &[u8], received: Received) -> Result<HeardUnarp, UnarpRefusal> {
     if received.whom == Whom::Others {
         return Err(UnarpRefusal::OtherHost);
     }

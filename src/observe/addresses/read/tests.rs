@@ -146,12 +146,12 @@ proptest! {
     #[test]
     fn no_frame_is_too_strange(octets in prop::collection::vec(any::<u8>(), 0..400)) {
         for way in [Way::FromGuest, Way::ToGuest] {
-            read(&octets, way, MAC);
+            assert!(read(&octets, way, MAC).len() <= 2);
             let mut ipv4 = octets.clone();
             if let Some(kind) = ipv4.get_mut(12..14) {
                 kind.copy_from_slice(&IPV4);
             }
-            read(&ipv4, way, MAC);
+            assert!(read(&ipv4, way, MAC).len() <= 2);
         }
     }
 }
