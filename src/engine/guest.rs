@@ -3,7 +3,7 @@
 use super::addresses::AddressBook;
 use super::journal::Journal;
 use super::state::State;
-use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket, WatchedNic};
+use super::{AddressPolicy, Cause, GuestPhase, GuestView, Plan, Staging, Ticket, WatchedNic};
 use crate::model::{GuestId, GuestName, Ifindex, Instant, Refusal};
 
 /// Frames of one guest that may wait for a retry or an open port at a time; a schedule's first
@@ -46,6 +46,10 @@ pub(crate) struct Guest {
     pub(crate) foretold: Option<Instant>,
     /// What is staged, or under way, is what a hook said; libvirt was asked about it by this number.
     pub(crate) confirming: Option<u64>,
+    /// Its plan is of its links alone, without what only its XML tells.
+    pub(crate) by_links: bool,
+    /// libvirt was asked for that by this number.
+    pub(crate) learning: Option<u64>,
     /// libvirt has no such guest: unless it says by then how the guest ended, it never will.
     pub(crate) gone: Option<Instant>,
     pub(crate) plan: Plan,
@@ -100,6 +104,8 @@ impl Guest {
             ask_again: None,
             foretold: None,
             confirming: None,
+            by_links: false,
+            learning: None,
             gone: None,
             plan: Plan::default(),
             addresses: AddressBook::default(),
@@ -210,7 +216,12 @@ impl Guest {
     }
 
     /// The picture of this guest for people; none once it is gone.
-    pub(crate) fn view(&self, uuid: GuestId) -> Option<GuestView> {
+    pub(crate) fn view(
+        &self,
+        uuid: GuestId,
+        policy: &AddressPolicy,
+        offset: i64,
+    ) -> Option<GuestView> {
         let phase = match self.state {
             State::Absent => return None,
             State::Running if self.schedule.is_some() => GuestPhase::Announcing,
@@ -235,6 +246,7 @@ impl Guest {
             } else {
                 self.plan.nics.iter().map(|nic| (nic.mac, None)).collect()
             },
+            addresses: self.address_views(policy, offset),
             refused: self.refusals(),
             phases: journal
                 .map(|journal| journal.phases().to_vec())

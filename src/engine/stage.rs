@@ -30,6 +30,7 @@ impl Engine {
         guest.question = now;
         guest.ask_again = None;
         guest.confirming = None;
+        guest.learning = None;
         guest.gone = None;
         guest.staging = None;
         self.act(Action::Describe {
@@ -51,6 +52,9 @@ impl Engine {
         if guest.confirming == Some(generation) {
             return self.confirmed(now, id, generation, outcome);
         }
+        if guest.learning == Some(generation) {
+            return self.learnt(id, outcome);
+        }
         if guest.generation != generation {
             return self.count(Count::Stale, 1);
         }
@@ -64,6 +68,7 @@ impl Engine {
                 }
                 if let Some(guest) = self.guests.get_mut(&id) {
                     guest.name = description.name;
+                    guest.by_links = description.by_links;
                     guest.plan = plan.clone();
                 }
                 self.held.insert(id);

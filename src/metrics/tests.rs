@@ -62,6 +62,7 @@ fn snapshot() -> Snapshot {
         staged: true,
         round: None,
         macs: Vec::new(),
+        addresses: Vec::new(),
         refused: Vec::new(),
         phases: vec![PhaseAt {
             phase: Phase::Staged,
