@@ -233,7 +233,7 @@ impl Driver {
                 });
             }
             Action::Unstage { guest, stays } => self.parts.ledger.settle(guest, stays),
-            Action::Watch { guest, nics } => self.parts.hearing.watch(guest, nics),
+            Action::Watch { guest, nics } => self.parts.hearing.watch(guest, &nics),
             Action::Unwatch { guest } => self.parts.hearing.unwatch(guest),
             Action::Send(_)
             | Action::Reached { .. }

@@ -41,9 +41,9 @@ impl Hearing {
     }
 
     /// Ports first: what a lease says of a NIC that is not known is not heard.
-    pub(super) fn watch(&mut self, guest: GuestId, nics: Vec<WatchedNic>) {
-        self.addresses.watch(guest, nics.clone());
-        let room = self.leases.watch(guest, &nics);
+    pub(super) fn watch(&mut self, guest: GuestId, nics: &[WatchedNic]) {
+        self.addresses.watch(guest, nics.to_vec());
+        let room = self.leases.watch(guest, nics);
         self.note(room);
     }
 

@@ -184,7 +184,9 @@ impl Engine {
         };
         let refused = self.policy.addresses.refuses(sighting.ip, sighting.source);
         let refused = refused.filter(|_| standing == Standing::Held);
-        let news = refused.map(Count::RefusedAddresses).or(standing.news());
+        let news = refused
+            .map(Count::RefusedAddresses)
+            .or_else(|| standing.news());
         if guest.addresses.take(now, sighting, standing)
             && let Some(news) = news
         {

@@ -4,7 +4,7 @@ use super::addresses::AddressBook;
 use super::journal::Journal;
 use super::state::State;
 use super::{AddressPolicy, Cause, GuestPhase, GuestView, Plan, Staging, Ticket, WatchedNic};
-use crate::model::{GuestId, GuestName, Ifindex, Instant, Refusal};
+use crate::model::{GuestDescription, GuestId, GuestName, Ifindex, Instant, Refusal};
 
 /// Frames of one guest that may wait for a retry or an open port at a time; a schedule's first
 /// round of a guest with as many addresses. More are given up and counted as lost.
@@ -30,6 +30,25 @@ pub(crate) struct Retry {
     pub(crate) ticket: Ticket,
 }
 
+/// What a plan is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// The guest's XML.
+    Xml,
+    /// Its links alone, without what only the XML tells.
+    Links,
+}
+
+impl Basis {
+    pub(crate) const fn of(description: &GuestDescription) -> Self {
+        if description.by_links {
+            Self::Links
+        } else {
+            Self::Xml
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Guest {
     pub(crate) name: GuestName,
@@ -46,9 +65,9 @@ pub(crate) struct Guest {
     pub(crate) foretold: Option<Instant>,
     /// What is staged, or under way, is what a hook said; libvirt was asked about it by this number.
     pub(crate) confirming: Option<u64>,
-    /// Its plan is of its links alone, without what only its XML tells.
-    pub(crate) by_links: bool,
-    /// libvirt was asked for that by this number.
+    /// What its plan is of.
+    pub(crate) basis: Basis,
+    /// libvirt was asked for its XML beside that by this number.
     pub(crate) learning: Option<u64>,
     /// libvirt has no such guest: unless it says by then how the guest ended, it never will.
     pub(crate) gone: Option<Instant>,
@@ -104,7 +123,7 @@ impl Guest {
             ask_again: None,
             foretold: None,
             confirming: None,
-            by_links: false,
+            basis: Basis::Xml,
             learning: None,
             gone: None,
             plan: Plan::default(),

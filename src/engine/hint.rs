@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use super::guest::Guest;
+use super::guest::{Basis, Guest};
 use super::stage::{ASK_AGAIN, LAST_WORD};
 use super::state::{Signal, State};
 use super::{Action, Count, DescribeFault, Engine, GUESTS, Plan, PlannedNic, Queue, plan};
@@ -80,7 +80,7 @@ impl Engine {
         if guest.staging.is_none() || guest.plan != plan {
             guest.name.clone_from(&description.name);
             guest.plan = plan;
-            guest.by_links = description.by_links;
+            guest.basis = Basis::of(description);
             self.stage_foretold(now, id);
         }
     }
@@ -192,7 +192,7 @@ impl Engine {
             Ok(description) if agree(&guest.plan, &plan(id, &description, &self.policy)) => {
                 guest.confirming = None;
                 guest.plan = plan(id, &description, &self.policy);
-                guest.by_links = description.by_links;
+                guest.basis = Basis::of(&description);
                 guest.name = description.name;
                 let refused = guest.refusals();
                 self.count(Count::Hints(HintOutcome::Confirmed), 1);

@@ -4,6 +4,7 @@
 //! so. What it retracts when it leaves stands in the XML: so libvirt is asked for that once the
 //! guest has arrived, and if it leaves before, as soon as it does.
 
+use super::guest::Basis;
 use super::hint::agree;
 use super::{Action, DescribeFault, Engine, plan};
 use crate::model::{GuestDescription, GuestId};
@@ -11,11 +12,10 @@ use crate::model::{GuestDescription, GuestId};
 impl Engine {
     /// Asks for the XML of a guest whose links alone were known.
     pub(super) fn learn(&mut self, id: GuestId) {
-        let needs = self
-            .guests
-            .get(&id)
-            .is_some_and(|guest| guest.by_links && guest.state.stays() && guest.asked.is_none());
-        if !needs {
+        let guest = self.guests.get(&id).filter(|guest| {
+            guest.basis == Basis::Links && guest.state.stays() && guest.asked.is_none()
+        });
+        if guest.is_none() {
             return;
         }
         let generation = self.next_generation();
@@ -42,7 +42,7 @@ impl Engine {
         let idle = guest.staging.is_none() && guest.asked.is_none();
         if idle || agree(&guest.plan, &plan) {
             guest.plan = plan;
-            guest.by_links = description.by_links;
+            guest.basis = Basis::of(&description);
             guest.name = description.name;
             self.watch_networks(id);
         }

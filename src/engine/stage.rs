@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::guest::Basis;
 use super::journal::Journal;
 use super::state::State;
 use super::{Action, Count, DescribeFault, Engine, Measure, Staging, plan};
@@ -67,8 +68,8 @@ impl Engine {
                     }
                 }
                 if let Some(guest) = self.guests.get_mut(&id) {
+                    guest.basis = Basis::of(&description);
                     guest.name = description.name;
-                    guest.by_links = description.by_links;
                     guest.plan = plan.clone();
                 }
                 self.held.insert(id);

@@ -47,8 +47,12 @@ impl Drop for List {
 
 impl List {
     fn leases(&self) -> impl Iterator<Item = sys::virNetworkDHCPLeasePtr> {
-        // SAFETY: libvirt returned so many, and the list is alive.
-        (0..self.count).map(|index| unsafe { *self.first.add(index) })
+        (0..self.count).map(|index| {
+            // SAFETY: libvirt returned an array of so many.
+            let place = unsafe { self.first.add(index) };
+            // SAFETY: it is within the array, which lives as long as the list.
+            unsafe { *place }
+        })
     }
 }
 
