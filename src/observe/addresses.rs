@@ -59,7 +59,8 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Starts the thread, in the network namespace of the calling one. It ends when this is dropped.
+    /// Starts the thread, in the network namespace of the calling one. It ends when this and
+    /// every [`Lessee`] of it is dropped.
     ///
     /// # Errors
     ///

@@ -92,7 +92,11 @@ fn a_lease_is_learnt_from_the_server_and_not_from_the_guest() {
         "addresses::a_lease_is_learnt_from_the_server_and_not_from_the_guest",
         || {
             build();
-            let mut addresses = Addresses::start(EVERYBODY).unwrap();
+            let listens = Listens {
+                snoop: false,
+                ..EVERYBODY
+            };
+            let mut addresses = Addresses::start(listens).unwrap();
             watch(&mut addresses);
             send("guest1", &acknowledgement(MAC, [192, 0, 2, 66]));
             send("peer", &acknowledgement(PEER, [192, 0, 2, 67]));

@@ -5,8 +5,8 @@
 //! tap that libvirt made has the guest's own address but for the first octet, which is set to fe
 //! (`virNetDevTapCreateInBridgePort` in `src/util/virnetdevtap.c`). libvirt says of an address
 //! whether the guest has it, so the first octet is tried out. What is not certain waits for
-//! the XML. What only the XML tells, addresses among it, is
-//! asked for once the guest has arrived.
+//! the XML. What only the XML tells, IP addresses among it, is asked for once the guest has
+//! arrived (`engine/learn`).
 
 use std::collections::BTreeSet;
 use std::io;
