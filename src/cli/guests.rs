@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::clock::{Age, Millis, Moment};
 use super::text::{cell, table};
-use crate::engine::{GuestPhase, GuestView, PhaseAt, Round};
+use crate::engine::{AddressView, GuestPhase, GuestView, PhaseAt, Round, Standing};
 use crate::model::{MacAddr, Timestamp, VlanId};
 
 /// Guests as they stand at a moment: a table, then what each has to say beyond it.
@@ -75,7 +75,11 @@ fn round(round: Round) -> String {
 
 /// Addresses, refusals and steps of one guest.
 fn details(f: &mut fmt::Formatter<'_>, guest: &GuestView, now: Timestamp) -> fmt::Result {
-    if guest.macs.is_empty() && guest.refused.is_empty() && guest.phases.is_empty() {
+    if guest.macs.is_empty()
+        && guest.addresses.is_empty()
+        && guest.refused.is_empty()
+        && guest.phases.is_empty()
+    {
         return Ok(());
     }
     writeln!(f, "\n{}:", cell(guest.name.as_str()))?;
@@ -83,10 +87,39 @@ fn details(f: &mut fmt::Formatter<'_>, guest: &GuestView, now: Timestamp) -> fmt
         let macs: Vec<String> = guest.macs.iter().map(address).collect();
         writeln!(f, "  announces {}", macs.join(", "))?;
     }
+    for known in &guest.addresses {
+        writeln!(f, "  {}", Known { known, now })?;
+    }
     for (index, refusal) in &guest.refused {
         writeln!(f, "  nic {index} is not announced: {refusal}")?;
     }
     steps(f, &guest.phases, now)
+}
+
+/// An IPv4 address of a guest, on one line.
+struct Known<'a> {
+    known: &'a AddressView,
+    now: Timestamp,
+}
+
+impl fmt::Display for Known<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { known, now } = *self;
+        let (ip, source, of) = (known.ip, known.source, known.since_ns);
+        write!(f, "has {ip}")?;
+        if let Some(mac) = known.mac {
+            write!(f, " at {mac}")?;
+        }
+        write!(f, " by {source}")?;
+        match known.standing {
+            Standing::Held => {}
+            Standing::Waiting => write!(f, ", not steady yet")?,
+            Standing::Contested { by } => write!(f, ", CONTESTED by {by}")?,
+            Standing::Refused { reason } => write!(f, ", REFUSED: {}", reason.words())?,
+            Standing::Gone => write!(f, ", no longer")?,
+        }
+        write!(f, " (since {})", Age { of, now })
+    }
 }
 
 fn address((mac, vlan): &(MacAddr, Option<VlanId>)) -> String {

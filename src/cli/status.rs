@@ -8,7 +8,7 @@ use comfy_table::Table;
 use super::brakes::BrakesText;
 use super::clock::{Age, Moment, coarse};
 use super::text::table;
-use crate::control::{GuestCounts, Status, UnarpStatus};
+use crate::control::{AddressCounts, GuestCounts, Status, UnarpStatus};
 use crate::engine::LibvirtView;
 use crate::model::{Escaped, Timestamp};
 
@@ -32,6 +32,7 @@ impl fmt::Display for StatusText<'_> {
         writeln!(f, "mode:      {}", mode(status))?;
         libvirt(f, &status.libvirt, now)?;
         guests(f, &status.guests)?;
+        addresses(f, status.addresses)?;
         if status.waiting_frames > 0 {
             let frames = status.waiting_frames;
             writeln!(f, "pacing:    {frames} frames wait for their turn")?;
@@ -96,6 +97,22 @@ fn guests(f: &mut fmt::Formatter<'_>, counts: &GuestCounts) -> fmt::Result {
         }
     }
     writeln!(f)
+}
+
+fn addresses(f: &mut fmt::Formatter<'_>, counts: AddressCounts) -> fmt::Result {
+    let words = [(counts.contested, "contested"), (counts.refused, "refused")];
+    let said = words.iter().filter(|(count, _)| *count > 0);
+    let said: Vec<_> = said
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    if said.is_empty() {
+        return Ok(());
+    }
+    let said = said.join("; ");
+    writeln!(
+        f,
+        "addresses: {said}: nothing is said of them; see macmovectl guests"
+    )
 }
 
 fn honoured(f: &mut fmt::Formatter<'_>, unarp: &UnarpStatus) -> fmt::Result {

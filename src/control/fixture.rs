@@ -63,6 +63,7 @@ pub(super) fn guest(octet: u8, phase: GuestPhase) -> GuestView {
         staged: false,
         round: None,
         macs: Vec::new(),
+        addresses: Vec::new(),
         refused: Vec::new(),
         phases: Vec::new(),
     }

@@ -29,7 +29,8 @@ pub use brakes::{
 pub use dbus::AgentFault;
 pub use request::{REQUESTS, Request, RequestFault};
 pub use status::{
-    DropCount, FaultCount, GuestCounts, MigrationCount, Status, UnarpRefusalCount, UnarpStatus,
+    AddressCounts, DropCount, FaultCount, GuestCounts, MigrationCount, Status, UnarpRefusalCount,
+    UnarpStatus,
 };
 pub use view::{Facts, View};
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BrakesStatus, View};
-use crate::engine::{GuestPhase, GuestView, LibvirtView, Queue};
+use crate::engine::{GuestPhase, GuestView, LibvirtView, Queue, Standing};
 use crate::model::{Mode, Outcome, SendFault, Side, Timestamp, UnarpRefusal};
 
 /// The agent in a page.
@@ -21,6 +21,9 @@ pub struct Status {
     pub libvirt: LibvirtView,
     /// How many guests stand where.
     pub guests: GuestCounts,
+    /// How many addresses of guests are not said anything of.
+    #[serde(default)]
+    pub addresses: AddressCounts,
     /// Frames that wait for pacing.
     pub waiting_frames: u64,
     /// Migrations since the start; ways of ending that did not occur are left out.
@@ -52,6 +55,15 @@ pub struct GuestCounts {
     pub outgoing: u64,
     /// They leave and were stopped here.
     pub switched_over: u64,
+}
+
+/// Addresses of guests of which nothing is said, by why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressCounts {
+    /// Another station has them, too.
+    pub contested: u64,
+    /// They are a router's or this host's, or the settings do not admit them.
+    pub refused: u64,
 }
 
 /// Migrations that ended in one way.
@@ -136,6 +148,7 @@ impl Status {
             access: facts.access.clone(),
             libvirt: snapshot.libvirt,
             guests: GuestCounts::of(&snapshot.guests),
+            addresses: AddressCounts::of(&snapshot.guests),
             waiting_frames: snapshot.waiting_frames,
             migrations: migrations.filter(|ended| ended.count > 0).collect(),
             faults: faults.filter(|fault| fault.count > 0).collect(),
@@ -159,6 +172,20 @@ impl UnarpStatus {
             honoured: view.metrics.unarps_honoured(),
             refused: refused.filter(|refused| refused.count > 0).collect(),
         })
+    }
+}
+
+impl AddressCounts {
+    fn of(guests: &[GuestView]) -> Self {
+        let mut counts = Self::default();
+        for address in guests.iter().flat_map(|guest| &guest.addresses) {
+            match address.standing {
+                Standing::Contested { .. } => counts.contested += 1,
+                Standing::Refused { .. } => counts.refused += 1,
+                Standing::Held | Standing::Waiting | Standing::Gone => {}
+            }
+        }
+        counts
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::hearing::Hearing;
 use super::hot_path::HotPath;
 use super::narrate::narrate;
 use super::notify::Notifier;
@@ -22,7 +23,7 @@ use crate::engine::{Action, Count, Event, Policy, Queue, Snapshot};
 use crate::listen::libvirt::{Hear, Listener};
 use crate::metrics::Metrics;
 use crate::model::{Instant, LinkName};
-use crate::observe::addresses::{Addresses, Listens};
+use crate::observe::addresses::Listens;
 use crate::observe::links::Links;
 use crate::sys::clock;
 use crate::sys::timer::Timer;
@@ -69,7 +70,7 @@ pub(super) struct Parts {
     /// What hears the kernel.
     pub(super) links: Links,
     /// What hears the guests.
-    pub(super) addresses: Addresses,
+    pub(super) hearing: Hearing,
     /// What counts.
     pub(super) metrics: Arc<Metrics>,
     /// Where pictures go.
@@ -134,7 +135,7 @@ impl Driver {
                 Some(request) = self.parts.requests.recv() => self.request(request),
                 Some(hint) = self.parts.hints.recv() => self.handle(hint),
                 event = self.parts.ledger.next() => self.handle(event),
-                event = self.parts.addresses.next() => self.handle(event),
+                event = self.parts.hearing.next() => self.handle(event),
                 Ok(()) = self.brakes.changed() => self.touch(),
                 () = tick(watchdog.as_mut()) => self.watchdog(),
             }
@@ -224,8 +225,8 @@ impl Driver {
                 }
             }
             Action::Unstage { guest, stays } => self.parts.ledger.settle(guest, stays),
-            Action::Watch { guest, nics } => self.parts.addresses.watch(guest, nics),
-            Action::Unwatch { guest } => self.parts.addresses.unwatch(guest),
+            Action::Watch { guest, nics } => self.parts.hearing.watch(guest, &nics),
+            Action::Unwatch { guest } => self.parts.hearing.unwatch(guest),
             Action::Send(_)
             | Action::Reached { .. }
             | Action::Refused { .. }
@@ -280,7 +281,7 @@ impl Driver {
                 uplinks,
                 listens,
             } => {
-                self.parts.addresses.set_listens(listens);
+                self.parts.hearing.set_listens(listens);
                 self.hot().emitter().set_dry_run(dry_run);
                 self.parts.ledger.set_dry_run(dry_run);
                 self.hot().emitter().set_uplinks(uplinks.clone());

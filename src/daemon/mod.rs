@@ -16,6 +16,7 @@
 mod arguments;
 mod driver;
 mod facts;
+mod hearing;
 mod honour;
 mod hooks;
 mod hot_path;

@@ -32,6 +32,9 @@ pub(super) fn narrate(action: &Action) {
         Action::Count(Count::ContestedAddresses, _) => {
             warn!("another station has an address of a guest, too; nothing is said of it");
         }
+        Action::Count(Count::RefusedAddresses(reason), _) => {
+            warn!(%reason, "an address that a guest uses is not believed; nothing is said of it");
+        }
         Action::Count(Count::Drops(queue), amount) => {
             warn!(queue = queue.label(), amount, "a full queue dropped inputs");
         }

@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 use super::arguments::Arguments;
 use super::driver::{Driver, Order, Parts};
 use super::facts::facts;
+use super::hearing::Hearing;
 use super::honour::{Honour, HonourSettings};
 use super::hooks::Hooks;
 use super::hot_path::HotPath;
@@ -38,7 +39,7 @@ use crate::engine::{Engine, Event, Policy, Snapshot};
 use crate::listen::libvirt::{Access, Listener, Settings};
 use crate::metrics::Metrics;
 use crate::model::AddressSource;
-use crate::observe::addresses::{Addresses, Listens};
+use crate::observe::addresses::Listens;
 use crate::observe::links::Links;
 use crate::sys::named_socket::NamedSocket;
 use crate::sys::timer::Timer;
@@ -354,8 +355,8 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     tokio::spawn(netlink);
     let links = Links::open().map_err(RunError::Links)?;
     let listens = listens(seed.engine.policy());
-    let addresses = Addresses::start(listens).map_err(RunError::Addresses)?;
-    let listener = Listener::start(seed.listen)?;
+    let listener = Listener::start(seed.listen.clone())?;
+    let hearing = Hearing::start(listens, &seed.listen).map_err(RunError::Addresses)?;
     let timer = Timer::new().map_err(RunError::Runtime)?;
     let mut hot = HotPath::new(seed.engine, emitter);
     if let Some(recorder) = seed.recorder {
@@ -367,7 +368,7 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
         ledger,
         listener,
         links,
-        addresses,
+        hearing,
         metrics: seed.metrics,
         snapshots: seed.snapshots,
         brakes: seed.brakes,
@@ -385,6 +386,7 @@ fn listens(policy: &Policy) -> Listens {
     Listens {
         dhcp: policy.retract && sources.contains(&AddressSource::Dhcp),
         snoop: policy.retract && sources.contains(&AddressSource::Snoop),
+        lease: policy.retract && sources.contains(&AddressSource::Lease),
     }
 }
 

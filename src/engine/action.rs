@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, Queue, Record};
 use crate::model::{
-    FrameKind, GuestId, HintOutcome, HostIp, Ifindex, Instant, MacAddr, Mode, Outcome, Phase,
-    Refusal, SendFault, Side,
+    AddressRefusal, FrameKind, GuestId, HintOutcome, HostIp, Ifindex, Instant, MacAddr, Mode,
+    Outcome, Phase, Refusal, SendFault, Side,
 };
 
 /// One instruction. The shell carries it out and answers where the variant says so.
@@ -81,12 +81,15 @@ pub enum Action {
 }
 
 /// Where a NIC's addresses are listened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchedNic {
     /// The guest's address.
     pub mac: MacAddr,
     /// Its port on this host.
     pub port: Ifindex,
+    /// The network of libvirt's own that it is in, whose leases count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
 }
 
 /// A frame on its way, copied through the hot path without allocation.
@@ -217,6 +220,8 @@ pub enum Count {
     Hints(HintOutcome),
     /// Addresses that another station than the guest had, too.
     ContestedAddresses,
+    /// Addresses that a guest was heard to have and that are not believed, by reason.
+    RefusedAddresses(AddressRefusal),
 }
 
 /// A histogram to add to.

@@ -127,6 +127,8 @@ impl Engine {
         // What an unfinished arrival staged serves a rollback as well.
         if guest.staging.is_none() && guest.asked.is_none() {
             self.ask(id, now);
+        } else {
+            self.learn(id);
         }
     }
 

@@ -52,6 +52,7 @@ impl Engine {
         // With nothing to announce the schedule waits for nothing.
         if resumed && guest.arrived_whole && guest.is_idle() && guest.asked.is_none() {
             self.close_arrival(id, Outcome::Completed);
+            self.learn(id);
         }
     }
 

@@ -36,6 +36,11 @@ pub enum Event {
         /// Its XML with the names of its taps, of `start begin`; none of `migrate begin`.
         description: Option<GuestDescription>,
     },
+    /// libvirt's hook script says that the guest's QEMU is gone: what it foretold does not come.
+    CalledOff {
+        /// The guest.
+        guest: GuestId,
+    },
     /// libvirt's lifecycle event of a guest.
     Lifecycle {
         /// The guest.
@@ -88,6 +93,7 @@ pub enum Event {
         /// The address.
         sighting: Sighting,
         /// How it stands.
+        #[serde(flatten)]
         standing: Standing,
     },
     /// The answer to [`super::Action::Describe`].

@@ -3,8 +3,8 @@
 use super::addresses::AddressBook;
 use super::journal::Journal;
 use super::state::State;
-use super::{Cause, GuestPhase, GuestView, Plan, Staging, Ticket, WatchedNic};
-use crate::model::{GuestId, GuestName, Ifindex, Instant, Refusal};
+use super::{AddressPolicy, Cause, GuestPhase, GuestView, Plan, Staging, Ticket, WatchedNic};
+use crate::model::{GuestDescription, GuestId, GuestName, Ifindex, Instant, Refusal};
 
 /// Frames of one guest that may wait for a retry or an open port at a time; a schedule's first
 /// round of a guest with as many addresses. More are given up and counted as lost.
@@ -30,6 +30,25 @@ pub(crate) struct Retry {
     pub(crate) ticket: Ticket,
 }
 
+/// What a plan is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// The guest's XML.
+    Xml,
+    /// Its links alone, without what only the XML tells.
+    Links,
+}
+
+impl Basis {
+    pub(crate) const fn of(description: &GuestDescription) -> Self {
+        if description.by_links {
+            Self::Links
+        } else {
+            Self::Xml
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Guest {
     pub(crate) name: GuestName,
@@ -46,6 +65,10 @@ pub(crate) struct Guest {
     pub(crate) foretold: Option<Instant>,
     /// What is staged, or under way, is what a hook said; libvirt was asked about it by this number.
     pub(crate) confirming: Option<u64>,
+    /// What its plan is of.
+    pub(crate) basis: Basis,
+    /// libvirt was asked for its XML beside that by this number.
+    pub(crate) learning: Option<u64>,
     /// libvirt has no such guest: unless it says by then how the guest ended, it never will.
     pub(crate) gone: Option<Instant>,
     pub(crate) plan: Plan,
@@ -100,6 +123,8 @@ impl Guest {
             ask_again: None,
             foretold: None,
             confirming: None,
+            basis: Basis::Xml,
+            learning: None,
             gone: None,
             plan: Plan::default(),
             addresses: AddressBook::default(),
@@ -210,7 +235,12 @@ impl Guest {
     }
 
     /// The picture of this guest for people; none once it is gone.
-    pub(crate) fn view(&self, uuid: GuestId) -> Option<GuestView> {
+    pub(crate) fn view(
+        &self,
+        uuid: GuestId,
+        policy: &AddressPolicy,
+        offset: i64,
+    ) -> Option<GuestView> {
         let phase = match self.state {
             State::Absent => return None,
             State::Running if self.schedule.is_some() => GuestPhase::Announcing,
@@ -235,6 +265,7 @@ impl Guest {
             } else {
                 self.plan.nics.iter().map(|nic| (nic.mac, None)).collect()
             },
+            addresses: self.address_views(policy, offset),
             refused: self.refusals(),
             phases: journal
                 .map(|journal| journal.phases().to_vec())

@@ -5,6 +5,7 @@
 //!  ------------- expected ----------- staged, silent ------------------ incoming ---------- as ever
 //!       |                                  |            what is staged     |  otherwise: staged anew
 //!       +------- forgotten after 60 s -----+            may be sent        +-- the same: kept
+//!           or once the start failed
 //! ```
 //!
 //! A hook is anybody's word who is root, perhaps an old one. So a guest that it foretells stays
@@ -14,7 +15,7 @@
 
 use std::time::Duration;
 
-use super::guest::Guest;
+use super::guest::{Basis, Guest};
 use super::stage::{ASK_AGAIN, LAST_WORD};
 use super::state::{Signal, State};
 use super::{Action, Count, DescribeFault, Engine, GUESTS, Plan, PlannedNic, Queue, plan};
@@ -79,6 +80,7 @@ impl Engine {
         if guest.staging.is_none() || guest.plan != plan {
             guest.name.clone_from(&description.name);
             guest.plan = plan;
+            guest.basis = Basis::of(description);
             self.stage_foretold(now, id);
         }
     }
@@ -117,6 +119,7 @@ impl Engine {
     pub(super) fn forget_foretold(&mut self, id: GuestId) {
         if self.guests.get(&id).is_some_and(|g| g.foretold.is_some()) {
             self.unstage(id);
+            self.unwatch(id);
             self.guests.remove(&id);
             self.count(Count::Hints(HintOutcome::Unconfirmed), 1);
         }
@@ -204,12 +207,14 @@ impl Engine {
             Ok(description) if agree(&guest.plan, &plan(id, &description, &self.policy)) => {
                 guest.confirming = None;
                 guest.plan = plan(id, &description, &self.policy);
+                guest.basis = Basis::of(&description);
                 guest.name = description.name;
                 let refused = guest.refusals();
                 self.count(Count::Hints(HintOutcome::Confirmed), 1);
                 for (nic, refusal) in refused {
                     self.refuse(id, nic, refusal);
                 }
+                self.watch_networks(id);
             }
             Ok(description) => {
                 guest.confirming = None;
@@ -236,7 +241,7 @@ impl Engine {
 
 /// Whether two plans stage the same. libvirt may have to name the links before it gives the XML, and
 /// knows no IP addresses then.
-fn agree(hook: &Plan, libvirt: &Plan) -> bool {
+pub(super) fn agree(hook: &Plan, libvirt: &Plan) -> bool {
     let staged = |nic: &PlannedNic| (nic.index, nic.mac, nic.attachment, nic.target);
     let nics = |plan: &Plan| plan.nics.iter().map(staged).collect::<Vec<_>>();
     nics(hook) == nics(libvirt) && hook.refused == libvirt.refused

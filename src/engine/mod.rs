@@ -14,6 +14,7 @@ mod event;
 mod guest;
 mod hint;
 mod journal;
+mod learn;
 mod links;
 mod outline;
 mod pacing;
@@ -41,7 +42,9 @@ pub use plan::{Plan, PlannedNic, plan};
 pub use policy::{AddressPolicy, GuestRule, Pacing, Policy};
 pub use retract::retractions;
 pub use rounds::Rounds;
-pub use snapshot::{GuestPhase, GuestView, LibvirtView, Measured, PhaseAt, Record, Snapshot};
+pub use snapshot::{
+    AddressView, GuestPhase, GuestView, LibvirtView, Measured, PhaseAt, Record, Snapshot,
+};
 
 use crate::model::{GuestId, Instant, Timestamp};
 use guest::Guest;
@@ -117,6 +120,7 @@ impl Engine {
             Event::LibvirtLost => self.libvirt_lost(now),
             Event::Listed { guests } => self.resync(now, guests),
             Event::Foretold { guest, description } => self.foretold(now, guest, description),
+            Event::CalledOff { guest } => self.forget_foretold(guest),
             Event::Lifecycle { guest, at, change } => self.lifecycle(now, guest, at, change),
             Event::Migration {
                 guest,
@@ -133,7 +137,7 @@ impl Engine {
                 guest,
                 sighting,
                 standing,
-            } => self.address(guest, sighting, standing),
+            } => self.address(now, guest, sighting, standing),
             Event::Described {
                 guest,
                 generation,
@@ -223,7 +227,7 @@ impl Engine {
             guests: self
                 .guests
                 .iter()
-                .filter_map(|(&id, guest)| guest.view(id))
+                .filter_map(|(&id, guest)| guest.view(id, &self.policy.addresses, self.offset))
                 .collect(),
             history: self.history.iter().rev().cloned().collect(),
             waiting_frames: self.waiting.len() as u64,

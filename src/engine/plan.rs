@@ -34,6 +34,9 @@ pub struct PlannedNic {
     /// The IPv4 addresses that libvirt gives it, as far as the settings believe them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<GivenAddress>,
+    /// The network of libvirt's own that it is in, whose DHCP server may give it more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
 }
 
 /// Decides what of `guest` is to be announced under `policy`.
@@ -58,6 +61,7 @@ pub fn plan(guest: GuestId, description: &GuestDescription, policy: &Policy) -> 
                     attachment,
                     target,
                     addresses: believed(interface, policy),
+                    network: interface.network.clone(),
                 });
             }
             Err(refusal) => plan.refused.push((index, refusal)),

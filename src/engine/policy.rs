@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Rounds;
-use crate::model::{AddressSource, GuestId, GuestName, HostIp, Prefix};
+use crate::model::{AddressRefusal, AddressSource, GuestId, GuestName, HostIp, Prefix};
 
 /// Everything that the engine decides by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,19 +124,28 @@ impl Default for AddressPolicy {
 }
 
 impl AddressPolicy {
-    /// Whether `source` may say that a guest has `ip`. Never so of addresses that mean something
-    /// on one link or host only (RFC 3927, RFC 1122 section 3.2.1.3).
+    /// Whether `source` may say that a guest has `ip`.
     #[must_use]
     pub fn admits(&self, ip: HostIp, source: AddressSource) -> bool {
+        self.refuses(ip, source).is_none()
+    }
+
+    /// Why `source` may not say that a guest has `ip`; none where it may.
+    #[must_use]
+    pub fn refuses(&self, ip: HostIp, source: AddressSource) -> Option<AddressRefusal> {
         let address = ip.get();
-        !address.is_link_local()
-            && !address.is_loopback()
-            && self.sources.contains(&source)
-            && (self.prefixes.is_empty()
-                || self
-                    .prefixes
-                    .iter()
-                    .any(|prefix| prefix.contains(address.into())))
+        let within = |prefix: &Prefix| prefix.contains(address.into());
+        if address.is_link_local() {
+            Some(AddressRefusal::LinkLocal)
+        } else if address.is_loopback() {
+            Some(AddressRefusal::Loopback)
+        } else if !self.sources.contains(&source) {
+            Some(AddressRefusal::Source)
+        } else if !self.prefixes.is_empty() && !self.prefixes.iter().any(within) {
+            Some(AddressRefusal::Prefix)
+        } else {
+            None
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::apply::Occasion;
 use super::state::State;
 use super::{
-    AddressPolicy, Cause, Count, Engine, HeardAddress, Plan, PlannedNic, Round, Staging, Ticket,
+    AddressPolicy, Cause, Count, Engine, HeardAddress, Plan, PlannedNic, Round, Staging, Standing,
+    Ticket,
 };
 use crate::model::{GuestId, HostIp, Outcome, SendFault};
 
@@ -13,7 +14,8 @@ use crate::model::{GuestId, HostIp, Outcome, SendFault};
 /// frame into whose network that is said. No address twice in one network.
 ///
 /// An address is of the NIC that libvirt gives it to or that was heard to have it, and of every NIC
-/// where only the settings name it. One that another station has, too, is left alone.
+/// where only the settings name it. One that another station has, too, or that
+/// is a router's or this host's, is left alone.
 #[must_use]
 pub fn retractions(
     plan: &Plan,
@@ -31,7 +33,10 @@ pub fn retractions(
         for given in &nic.addresses {
             found.add(nic, given.ip);
         }
-        for HeardAddress { sighting, .. } in heard {
+        let held = heard
+            .iter()
+            .filter(|heard| heard.standing == Standing::Held);
+        for HeardAddress { sighting, .. } in held {
             if sighting.mac == nic.mac && policy.admits(sighting.ip, sighting.source) {
                 found.add(nic, sighting.ip);
             }
@@ -57,8 +62,8 @@ struct Retractions<'a> {
 impl Retractions<'_> {
     /// Adds an address of a NIC, in the VLAN of its untagged frames, which comes first.
     fn add(&mut self, nic: &PlannedNic, ip: HostIp) {
-        let is_contested = |heard: &HeardAddress| heard.contested && heard.sighting.ip == ip;
-        if self.heard.iter().any(is_contested) {
+        let barred = |heard: &HeardAddress| heard.standing.bars() && heard.sighting.ip == ip;
+        if self.heard.iter().any(barred) {
             return;
         }
         let mut frames = (0..).zip(&self.staging.frames);
@@ -80,7 +85,9 @@ impl Engine {
         };
         let Some(staging) = &guest.staging else {
             // Where it was plugged in is not known any more.
-            let known = guest.addresses.as_slice().len() + guest.plan.given.len();
+            let heard = guest.addresses.as_slice().iter();
+            let held = heard.filter(|heard| heard.standing == Standing::Held);
+            let known = held.count() + guest.plan.given.len();
             return match u64::try_from(known) {
                 Ok(0) | Err(_) => {}
                 Ok(known) => self.count(Count::Faults(SendFault::NotStaged), known),

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Round;
+use super::{Round, Standing};
 use crate::model::{
-    GuestId, GuestName, MacAddr, Mode, Outcome, Phase, Refusal, SendFault, Side, Timestamp, VlanId,
+    AddressSource, GuestId, GuestName, HostIp, MacAddr, Mode, Outcome, Phase, Refusal, SendFault,
+    Side, Timestamp, VlanId,
 };
 
 /// What the engine holds at one moment.
@@ -52,10 +53,31 @@ pub struct GuestView {
     pub round: Option<Round>,
     /// Its addresses; once they stand ready with the VLAN, where the port filters VLANs.
     pub macs: Vec<(MacAddr, Option<VlanId>)>,
+    /// Its IPv4 addresses as far as they are known or were heard of.
+    #[serde(default)]
+    pub addresses: Vec<AddressView>,
     /// NICs that are not announced, by index, and why.
     pub refused: Vec<(u16, Refusal)>,
     /// Steps of the present or latest migration.
     pub phases: Vec<PhaseAt>,
+}
+
+/// One IPv4 address of a guest. In JSON `standing` is a word, with `by` beside it where the address
+/// is contested and `reason` where it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressView {
+    /// The NIC's own address; none where the settings give the guest an address of whichever NIC.
+    pub mac: Option<MacAddr>,
+    /// The address.
+    pub ip: HostIp,
+    /// By whose word.
+    pub source: AddressSource,
+    /// How it stands.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// Since when it stands so, as nanoseconds since the Unix epoch; of one that libvirt's XML or
+    /// the settings give, when that was read.
+    pub since_ns: Timestamp,
 }
 
 /// Where a guest stands on this host.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::guest::Basis;
 use super::journal::Journal;
 use super::state::State;
 use super::{Action, Count, DescribeFault, Engine, Measure, Staging, plan};
@@ -30,6 +31,7 @@ impl Engine {
         guest.question = now;
         guest.ask_again = None;
         guest.confirming = None;
+        guest.learning = None;
         guest.gone = None;
         guest.staging = None;
         self.act(Action::Describe {
@@ -51,6 +53,9 @@ impl Engine {
         if guest.confirming == Some(generation) {
             return self.confirmed(now, id, generation, outcome);
         }
+        if guest.learning == Some(generation) {
+            return self.learnt(id, outcome);
+        }
         if guest.generation != generation {
             return self.count(Count::Stale, 1);
         }
@@ -63,6 +68,7 @@ impl Engine {
                     }
                 }
                 if let Some(guest) = self.guests.get_mut(&id) {
+                    guest.basis = Basis::of(&description);
                     guest.name = description.name;
                     guest.plan = plan.clone();
                 }

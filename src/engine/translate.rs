@@ -30,8 +30,8 @@ impl Engine {
                 self.travels(guest, Mode::Postcopy);
             }
             Lifecycle::ResumedMigrated | Lifecycle::ResumedUnpaused => self.arrived_whole(guest),
+            Lifecycle::Undefined => self.forget_foretold(guest),
             Lifecycle::Defined
-            | Lifecycle::Undefined
             | Lifecycle::StartedMigrated
             | Lifecycle::Started
             | Lifecycle::SuspendedPaused

@@ -84,6 +84,7 @@ impl From<Domain> for GuestDescription {
             uuid: domain.uuid.as_deref().and_then(parse_uuid),
             name: GuestName::new(domain.name.unwrap_or_default()),
             interfaces: domain.interfaces,
+            by_links: false,
         }
     }
 }

@@ -15,16 +15,17 @@ use tokio::time::{sleep, timeout};
 
 use super::domain_xml;
 use crate::engine::Event;
-use crate::model::{HookFault, HookOperation};
+use crate::model::{GuestDescription, GuestId, HookFault, HookOperation};
 use crate::sys::named_socket::NamedSocket;
 use crate::wire::HookMessage;
 
 /// Hooks that may wait to be accepted, as many as an evacuation has at once: each holds up to
 /// [`HookMessage::MAX_OCTETS`] in the kernel, also while this process is stopped. The kernel turns
-/// away one more, which ends in silence as every hook does.
+/// away one more, which ends in silence as every hook does: it is not counted, for neither end
+/// may say so and the kernel does not.
 pub const BACKLOG: u32 = 64;
 
-/// Messages that are read at a time.
+/// Messages that are read at a time; the next waits to be accepted, and nothing of it is lost.
 const CONNECTIONS: usize = 8;
 
 /// How long one may take. A hook has written all of it before it is accepted.
@@ -111,10 +112,9 @@ pub fn understand(octets: &[u8]) -> Result<Heard, HookFault> {
     let operation = HookOperation::of(message.operation, message.phase);
     let hint = match operation {
         HookOperation::Migrate | HookOperation::Start => Some(hint(operation, message.xml)?),
+        HookOperation::Stopped | HookOperation::Release => called_off(message.xml),
         HookOperation::Prepare
         | HookOperation::Started
-        | HookOperation::Stopped
-        | HookOperation::Release
         | HookOperation::Reconnect
         | HookOperation::Attach
         | HookOperation::Restore
@@ -125,13 +125,24 @@ pub fn understand(octets: &[u8]) -> Result<Heard, HookFault> {
 
 /// Whom the XML is of and, once its taps have names, what it says.
 fn hint(operation: HookOperation, xml: Option<&[u8]>) -> Result<Event, HookFault> {
-    let xml = xml.ok_or(HookFault::WithoutXml)?;
-    let description = domain_xml::parse(xml).map_err(|_| HookFault::Xml)?;
-    let guest = description.uuid.ok_or(HookFault::Xml)?;
+    let (guest, description) = read(xml.ok_or(HookFault::WithoutXml)?)?;
     Ok(Event::Foretold {
         guest,
         description: Some(description).filter(|_| operation == HookOperation::Start),
     })
+}
+
+/// That a guest's QEMU is gone. Without XML nobody knows whose, and what was foretold of it is
+/// forgotten in time.
+fn called_off(xml: Option<&[u8]>) -> Option<Event> {
+    let (guest, _) = read(xml?).ok()?;
+    Some(Event::CalledOff { guest })
+}
+
+fn read(xml: &[u8]) -> Result<(GuestId, GuestDescription), HookFault> {
+    let description = domain_xml::parse(xml).map_err(|_| HookFault::Xml)?;
+    let guest = description.uuid.ok_or(HookFault::Xml)?;
+    Ok((guest, description))
 }
 
 #[cfg(test)]

@@ -182,6 +182,11 @@ pub(super) const CONTESTED_ADDRESSES: Definition = counter(
     "IP addresses of guests that another station had, too: not retracted.",
     &[],
 );
+pub(super) const REFUSED_ADDRESSES: Definition = counter(
+    "macmove_refused_addresses_total",
+    "IP addresses that a guest was heard to have and that are not believed: not retracted.",
+    &["reason"],
+);
 pub(super) const UNARP_HONOURED: Definition = counter(
     "macmove_unarp_honoured_total",
     "Neighbour entries of this host that were deleted on an UNARP.",
@@ -271,6 +276,7 @@ pub const CATALOG: &[Definition] = &[
     HOOK_ERRORS,
     HOOK_HINTS,
     CONTESTED_ADDRESSES,
+    REFUSED_ADDRESSES,
     UNARP_HONOURED,
     UNARP_REFUSED,
     UNARP_LISTENING,

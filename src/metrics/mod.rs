@@ -19,7 +19,7 @@ use prometheus::{Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 pub use catalog::{CATALOG, Definition, Kind};
 
 use crate::engine::{Action, Cause, Count, GuestPhase, Measure, Queue, Snapshot};
-use crate::model::{FrameKind, Mode, Outcome, SendFault, Side};
+use crate::model::{AddressRefusal, FrameKind, Mode, Outcome, SendFault, Side};
 use family::Families;
 use hooks::HookMetrics;
 use phases::Phases;
@@ -51,6 +51,7 @@ pub struct Metrics {
     ledger_errors: IntCounter,
     hooks: HookMetrics,
     contested_addresses: IntCounter,
+    refused_addresses: BTreeMap<AddressRefusal, IntCounter>,
     unarp: UnarpMetrics,
     libvirt_connected: IntGauge,
     libvirt_resynced: IntGauge,
@@ -117,6 +118,10 @@ impl Metrics {
             ledger_errors: families.counter(&catalog::LEDGER_ERRORS)?,
             hooks: HookMetrics::new(&families)?,
             contested_addresses: families.counter(&catalog::CONTESTED_ADDRESSES)?,
+            refused_addresses: families.counters(
+                &catalog::REFUSED_ADDRESSES,
+                AddressRefusal::ALL.iter().map(|&r| (r, [r.label()])),
+            )?,
             unarp: UnarpMetrics::new(&families)?,
             libvirt_connected: families.gauge(&catalog::LIBVIRT_CONNECTED)?,
             libvirt_resynced: families.gauge(&catalog::LIBVIRT_RESYNCED)?,
@@ -194,6 +199,7 @@ impl Metrics {
             Count::LedgerFaults => Some(&self.ledger_errors),
             Count::Hints(outcome) => self.hooks.hint(outcome),
             Count::ContestedAddresses => Some(&self.contested_addresses),
+            Count::RefusedAddresses(reason) => self.refused_addresses.get(&reason),
         };
         if let Some(counter) = counter {
             counter.inc_by(by);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::*;
 use crate::engine::{GuestView, LibvirtView, PhaseAt};
 use crate::model::{
-    GuestId, GuestName, HintOutcome, HookFault, HookOperation, Phase, Timestamp, UnarpRefusal,
+    AddressRefusal, GuestId, GuestName, HintOutcome, HookFault, HookOperation, Phase, Timestamp,
+    UnarpRefusal,
 };
 
 fn metrics() -> Metrics {
@@ -25,6 +26,8 @@ fn every_count() -> Vec<Count> {
         Count::LedgerFaults,
         Count::ContestedAddresses,
     ];
+    let refusals = AddressRefusal::ALL.iter();
+    counts.extend(refusals.map(|&reason| Count::RefusedAddresses(reason)));
     counts.extend(HintOutcome::ALL.iter().map(|&o| Count::Hints(o)));
     counts.extend(FrameKind::ALL.iter().map(|&kind| Count::Frames(kind)));
     counts.extend(SendFault::ALL.iter().map(|&fault| Count::Faults(fault)));
@@ -62,6 +65,7 @@ fn snapshot() -> Snapshot {
         staged: true,
         round: None,
         macs: Vec::new(),
+        addresses: Vec::new(),
         refused: Vec::new(),
         phases: vec![PhaseAt {
             phase: Phase::Staged,

@@ -111,6 +111,9 @@ pub struct GuestDescription {
     pub name: GuestName,
     /// One entry per `<interface>`, in document order.
     pub interfaces: Vec<Interface>,
+    /// Its links were all there was to read: addresses and networks are in XML yet to come.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_links: bool,
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod text;
 mod time;
 mod vlan;
 
-pub use address::{AddressSource, GivenAddress};
+pub use address::{AddressRefusal, AddressSource, GivenAddress, Lease, NicLeases};
 pub use guest::{GuestDescription, GuestId, GuestName, ParseGuestIdError};
 pub use host_ip::{HostIp, HostIpError};
 pub use link::{Ifindex, LinkName, LinkState, ParseLinkNameError, PortState};

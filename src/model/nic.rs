@@ -15,6 +15,9 @@ pub struct Interface {
     pub kind: Option<String>,
     /// `source/@bridge`, `@network`, `@dev` or `@path`, whichever stands.
     pub source: Option<String>,
+    /// `source/@network` of an interface of libvirt's own networks, which may have a DHCP server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// `target/@dev`.
     pub target: Option<String>,
     /// `model/@type`.

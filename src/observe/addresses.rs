@@ -1,8 +1,9 @@
-//! Learns which IPv4 addresses guests have, at their ports, while they are here.
+//! Learns which IPv4 addresses guests have while they are here: at their ports, and from leases.
 //!
 //! ```text
 //!  watch, unwatch --> Keeper (a thread) --> Tap: PacketEar --> read --> Book --> Event::Address
-//!                                            one a port
+//!                            ^               one a port           ^
+//!                            +---- leases of libvirt's networks --+
 //! ```
 //!
 //! A guest can send what it likes, so a port gets so much of the thread and no more, and what is
@@ -12,7 +13,9 @@ mod book;
 mod dhcp;
 mod foreign;
 mod keeper;
+mod others;
 mod read;
+mod refused;
 mod tap;
 
 use std::io;
@@ -25,7 +28,7 @@ pub use foreign::local_address;
 pub use read::{Way, read};
 
 use crate::engine::{Event, Queue, WatchedNic};
-use crate::model::GuestId;
+use crate::model::{GuestId, NicLeases};
 use keeper::{Keeper, Order};
 
 /// Orders that wait for the thread: one for each guest that the engine remembers. When full an
@@ -36,6 +39,19 @@ const ORDERS: usize = 4_096;
 /// Changes that wait for the driver. When full the ports wait, and the kernel drops and counts.
 const CHANGES: usize = 256;
 
+/// Takes leases from a thread of their own.
+#[derive(Clone, Debug)]
+pub struct Lessee(mpsc::Sender<Order>);
+
+impl Lessee {
+    /// Takes over what a network's server gave, for NICs that are watched. Waits where there is no
+    /// room; must not be called on a thread that drives a runtime.
+    pub fn take(&self, leases: Vec<NicLeases>) {
+        // At the end nobody wants to know any more.
+        drop(self.0.blocking_send(Order::Leases(leases)));
+    }
+}
+
 /// The driver's end.
 #[derive(Debug)]
 pub struct Addresses {
@@ -45,7 +61,8 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Starts the thread, in the network namespace of the calling one. It ends when this is dropped.
+    /// Starts the thread, in the network namespace of the calling one. It ends when this and
+    /// every [`Lessee`] of it is dropped.
     ///
     /// # Errors
     ///
@@ -77,6 +94,12 @@ impl Addresses {
     /// Whose word is listened to, from here on.
     pub fn set_listens(&mut self, listens: Listens) {
         self.order(Order::Listen(listens));
+    }
+
+    /// Where leases go.
+    #[must_use]
+    pub fn lessee(&self) -> Lessee {
+        Lessee(self.orders.clone())
     }
 
     /// Listens for a guest's addresses at these ports and no others.

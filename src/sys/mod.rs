@@ -15,4 +15,5 @@ pub mod packet_ear;
 pub mod timer;
 pub mod virt_connection;
 pub mod virt_events;
+pub mod virt_leases;
 pub mod virt_links;

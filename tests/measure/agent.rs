@@ -127,6 +127,7 @@ impl Agent {
                     uuid: Some(guest),
                     name: "guest".to_owned().into(),
                     interfaces: Vec::new(),
+                    by_links: false,
                 };
                 let outcome = Ok(description);
                 self.handle(Event::Described {

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use macmoved::engine::{Event, Standing, WatchedNic};
-use macmoved::model::{AddressSource, Ifindex, MacAddr};
+use macmoved::model::{AddressRefusal, AddressSource, Ifindex, Lease, MacAddr, NicLeases};
 use macmoved::observe::addresses::{Addresses, Listens};
 use macmoved::sys::packet::PacketSocket;
 use macmoved::wire::Frame;
 
 use crate::world::{GUEST, MAC, PEER, build, index, isolated, send, settle, sh};
 
+const CONTESTED: Standing = Standing::Contested { by: PEER };
 const EVERYBODY: Listens = Listens {
     dhcp: true,
     snoop: true,
+    lease: true,
 };
 
 /// Address, source and standing of each change, until nothing comes for so long.
@@ -43,7 +45,12 @@ const SOON: Duration = Duration::from_millis(500);
 
 fn watch(addresses: &mut Addresses) {
     let port = Ifindex::new(index("vnet1")).unwrap();
-    addresses.watch(GUEST, vec![WatchedNic { mac: MAC, port }]);
+    let nic = WatchedNic {
+        mac: MAC,
+        port,
+        network: Some("default".to_owned()),
+    };
+    addresses.watch(GUEST, vec![nic]);
     settle();
 }
 
@@ -85,7 +92,11 @@ fn a_lease_is_learnt_from_the_server_and_not_from_the_guest() {
         "addresses::a_lease_is_learnt_from_the_server_and_not_from_the_guest",
         || {
             build();
-            let mut addresses = Addresses::start(EVERYBODY).unwrap();
+            let listens = Listens {
+                snoop: false,
+                ..EVERYBODY
+            };
+            let mut addresses = Addresses::start(listens).unwrap();
             watch(&mut addresses);
             send("guest1", &acknowledgement(MAC, [192, 0, 2, 66]));
             send("peer", &acknowledgement(PEER, [192, 0, 2, 67]));
@@ -95,14 +106,14 @@ fn a_lease_is_learnt_from_the_server_and_not_from_the_guest() {
             let lease = |standing| ("192.0.2.7".to_owned(), AddressSource::Dhcp, standing);
             assert_eq!(changes(&mut addresses, SOON), [lease(Standing::Held)]);
             send("peer", &garp(PEER, "192.0.2.7"));
-            assert_eq!(changes(&mut addresses, SOON), [lease(Standing::Contested)]);
+            assert_eq!(changes(&mut addresses, SOON), [lease(CONTESTED)]);
 
             // Gone and back, as after a migration there and back.
             addresses.unwatch(GUEST);
             send("peer", &acknowledgement(MAC, [192, 0, 2, 8]));
             assert_eq!(changes(&mut addresses, SOON), []);
             watch(&mut addresses);
-            assert_eq!(changes(&mut addresses, SOON), [lease(Standing::Contested)]);
+            assert_eq!(changes(&mut addresses, SOON), [lease(CONTESTED)]);
             addresses.set_listens(Listens::default());
             assert_eq!(changes(&mut addresses, SOON), [lease(Standing::Gone)]);
             send("peer", &acknowledgement(MAC, [192, 0, 2, 8]));
@@ -137,9 +148,32 @@ fn a_guests_own_word_is_learnt_when_it_is_steady_and_nobody_elses() {
                 std::thread::sleep(Duration::from_secs(1));
             }
             let told = changes(&mut addresses, SOON);
+            let changing = |ip: &str| ip.starts_with("192.0.2.1") && ip.len() == 11;
+            let (changing, told): (Vec<_>, Vec<_>) =
+                told.into_iter().partition(|(ip, ..)| changing(ip));
+            assert!(changing.iter().all(|(.., it)| *it != Standing::Held));
+            let waits = changing.iter().filter(|(.., it)| *it == Standing::Waiting);
+            assert!(waits.count() > 8, "it is seen to change: {changing:?}");
+            let refused = |reason| Standing::Refused { reason };
             let expected = [
                 ("192.0.2.7", AddressSource::Dhcp, Standing::Held),
-                ("192.0.2.4", AddressSource::Snoop, Standing::Contested),
+                (
+                    "192.0.2.1",
+                    AddressSource::Snoop,
+                    refused(AddressRefusal::Router),
+                ),
+                (
+                    "192.0.2.2",
+                    AddressSource::Snoop,
+                    refused(AddressRefusal::Host),
+                ),
+                (
+                    "192.0.2.3",
+                    AddressSource::Snoop,
+                    refused(AddressRefusal::NextHop),
+                ),
+                ("192.0.2.4", AddressSource::Snoop, CONTESTED),
+                ("192.0.2.5", AddressSource::Snoop, Standing::Waiting),
                 ("192.0.2.5", AddressSource::Snoop, Standing::Held),
             ];
             let expected = expected.map(|(ip, source, standing)| (ip.to_owned(), source, standing));
@@ -197,4 +231,60 @@ fn cpu_ticks() -> u64 {
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     };
     stats.map(ticks).sum()
+}
+
+#[test]
+fn libvirts_leases_are_held_against_what_the_port_and_the_host_say() {
+    isolated(
+        "addresses::libvirts_leases_are_held_against_what_the_port_and_the_host_say",
+        || {
+            build();
+            sh("ip address add 192.0.2.2/24 dev br0");
+            let listens = Listens {
+                lease: true,
+                ..Listens::default()
+            };
+            let mut addresses = Addresses::start(listens).unwrap();
+            let lessee = addresses.lessee();
+            let has = |guest, ips: &[&str]| {
+                let lease = |ip: &&str| Lease {
+                    ip: ip.parse().unwrap(),
+                    until: None,
+                };
+                let leases = ips.iter().map(lease).collect();
+                let mac = MAC;
+                lessee.take(vec![NicLeases { guest, mac, leases }]);
+            };
+            let told = |ip: &str, standing| (ip.to_owned(), AddressSource::Lease, standing);
+            has(GUEST, &["192.0.2.7"]);
+            assert_eq!(
+                changes(&mut addresses, SOON),
+                [],
+                "nobody knows the guest yet"
+            );
+            watch(&mut addresses);
+            let stranger = macmoved::model::GuestId::new([0xee; 16]);
+            has(stranger, &["192.0.2.8"]);
+            has(GUEST, &["192.0.2.7", "192.0.2.2"]);
+            let reason = AddressRefusal::Host;
+            let expected = [
+                told("192.0.2.7", Standing::Held),
+                told("192.0.2.2", Standing::Refused { reason }),
+            ];
+            // In either order: what is refused is told as it is found.
+            let mut heard = changes(&mut addresses, SOON);
+            heard.sort_by_key(|(ip, ..)| std::cmp::Reverse(ip.clone()));
+            assert_eq!(heard, expected);
+            send("peer", &garp(PEER, "192.0.2.7"));
+            assert_eq!(
+                changes(&mut addresses, SOON),
+                [told("192.0.2.7", CONTESTED)]
+            );
+            has(GUEST, &[]);
+            assert_eq!(
+                changes(&mut addresses, SOON),
+                [told("192.0.2.7", Standing::Gone)]
+            );
+        },
+    );
 }

@@ -257,6 +257,7 @@ impl Driver {
             mac: Some(mac.to_string()),
             kind: Some("bridge".to_owned()),
             source: Some("br0".to_owned()),
+            network: None,
             target: Some(target.to_owned()),
             model: None,
             vlans: Vec::new(),
@@ -271,6 +272,7 @@ impl Driver {
             uuid: Some(guest),
             name: GuestName::new(guest.to_string()),
             interfaces: vec![interface],
+            by_links: false,
         })
     }
 }

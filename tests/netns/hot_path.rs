@@ -26,6 +26,7 @@ fn staged(route: RouteChoice) -> HotPath {
         uuid: Some(GUEST),
         name: "guest".to_owned().into(),
         interfaces: Vec::new(),
+        by_links: false,
     };
     hot.handle(Event::Described {
         guest: GUEST,

@@ -247,6 +247,7 @@ pub(crate) fn plan_of(nics: &[(MacAddr, &str)]) -> Plan {
         attachment: Attachment::BridgeTap,
         target: name(target),
         addresses: Vec::new(),
+        network: None,
     };
     Plan {
         nics: nics.iter().enumerate().map(nic).collect(),

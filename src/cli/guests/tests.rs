@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{GuestName, Mode, Phase, Refusal};
+use crate::model::{AddressRefusal, AddressSource, GuestName, Mode, Phase, Refusal};
 
 fn guest() -> GuestView {
     let at = |phase, nanos: i64| PhaseAt {
@@ -20,12 +20,40 @@ fn guest() -> GuestView {
                 Some(100.try_into().unwrap()),
             ),
         ],
+        addresses: vec![
+            has(Some(1), 7, Standing::Held),
+            has(
+                Some(1),
+                8,
+                Standing::Contested {
+                    by: "52:54:00:00:00:99".parse().unwrap(),
+                },
+            ),
+            has(Some(2), 9, Standing::Waiting),
+            has(
+                None,
+                1,
+                Standing::Refused {
+                    reason: AddressRefusal::Router,
+                },
+            ),
+        ],
         refused: vec![(2, Refusal::NoMac)],
         phases: vec![
             at(Phase::Staged, 0),
             at(Phase::Announced, 2_300_412_000),
             at(Phase::Resumed, -1_000),
         ],
+    }
+}
+
+fn has(nic: Option<u8>, last: u8, standing: Standing) -> AddressView {
+    AddressView {
+        mac: nic.map(|last| MacAddr::new([0x52, 0x54, 0, 0, 0, last])),
+        ip: format!("192.0.2.{last}").parse().unwrap(),
+        source: AddressSource::Lease,
+        standing,
+        since_ns: Timestamp::from_nanos(1_699_999_943_000_000_000),
     }
 }
 
@@ -49,6 +77,11 @@ fn a_guest_tells_its_story() {
             "",
             "web\\t\\u{202e}1:",
             "  announces 52:54:00:00:00:01, 52:54:00:00:00:02 in VLAN 100",
+            "  has 192.0.2.7 at 52:54:00:00:00:01 by lease (since 1m ago)",
+            "  has 192.0.2.8 at 52:54:00:00:00:01 by lease, CONTESTED by 52:54:00:00:00:99 \
+             (since 1m ago)",
+            "  has 192.0.2.9 at 52:54:00:00:00:02 by lease, not steady yet (since 1m ago)",
+            "  has 192.0.2.1 by lease, REFUSED: it is the guest's router's (since 1m ago)",
             "  nic 2 is not announced: the interface has no MAC address",
             "  staged       2023-11-14T22:13:20.000Z (3s ago)",
             "  announced    +2300.412 ms",
@@ -65,6 +98,7 @@ fn quiet_guests_are_a_line_and_none_are_a_sentence() {
         staged: false,
         round: None,
         macs: Vec::new(),
+        addresses: Vec::new(),
         refused: Vec::new(),
         phases: Vec::new(),
         ..guest()
@@ -75,4 +109,19 @@ fn quiet_guests_are_a_line_and_none_are_a_sentence() {
         GuestsText(&[], now).to_string(),
         "no guest runs, arrives or leaves here\n"
     );
+}
+
+#[test]
+fn in_json_how_an_address_stands_is_a_word_with_its_reason_beside_it() {
+    let json: Vec<_> = guest()
+        .addresses
+        .iter()
+        .map(|address| serde_json::to_value(address).unwrap())
+        .collect();
+    let words = ["held", "contested", "waiting", "refused"];
+    for (address, word) in json.iter().zip(words) {
+        assert_eq!(address["standing"], word);
+    }
+    assert_eq!(json[1]["by"], "52:54:00:00:00:99");
+    assert_eq!(json[3]["reason"], "router");
 }

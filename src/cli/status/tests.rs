@@ -41,6 +41,19 @@ fn a_healthy_agent_is_five_lines() {
 }
 
 #[test]
+fn addresses_of_which_nothing_is_said_are_a_line() {
+    let counts = |contested: u64, refused: u64| {
+        let counts = serde_json::json!({"contested": contested, "refused": refused});
+        shown(&[("addresses", counts)])
+    };
+    let line =
+        "addresses: 2 contested; 1 refused: nothing is said of them; see macmovectl guests\n";
+    assert!(counts(2, 1).contains(line));
+    assert!(counts(0, 3).contains("addresses: 3 refused: nothing"));
+    assert_eq!(counts(0, 0), shown(&[]));
+}
+
+#[test]
 fn honoured_unarps_are_told_with_their_prefixes_and_refusals() {
     let unarp = serde_json::json!({"listening": true, "prefixes": ["192.0.2.0/24", "10.0.0.0/8"],
         "honoured": 1, "refused": [{"reason": "other_mac", "count": 4}]});

@@ -100,6 +100,7 @@ async fn status_is_the_agent_in_a_page() {
                 "running": 1, "paused": 0, "incoming": 0, "arrived_paused": 1,
                 "announcing": 0, "outgoing": 0, "switched_over": 0,
             },
+            "addresses": {"contested": 0, "refused": 0},
             "waiting_frames": 9,
             "migrations": [
                 {"side": "destination", "mode": "postcopy", "outcome": "failed", "count": 2},

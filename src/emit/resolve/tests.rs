@@ -30,6 +30,7 @@ fn plan(nics: &[(u8, &str)]) -> Plan {
             attachment: Attachment::BridgeTap,
             target: name(target),
             addresses: Vec::new(),
+            network: None,
         });
     Plan {
         nics: nics.collect(),

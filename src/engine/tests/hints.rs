@@ -139,6 +139,46 @@ fn a_hook_alone_makes_no_frame_leave_and_is_forgotten() {
 }
 
 #[test]
+fn a_hint_ends_with_the_start_that_it_belongs_to() {
+    let ends: [fn(&mut World); 4] = [
+        |world| world.event(Event::CalledOff { guest: guest(1) }),
+        |world| world.says(1, Lifecycle::StoppedFailed),
+        |world| world.says(1, Lifecycle::Stopped),
+        |world| world.says(1, Lifecycle::Undefined),
+    ];
+    for end in ends {
+        let mut world = World::new(Policy::default());
+        world.hook(1);
+        end(&mut world);
+        assert_eq!(world.hints(HintOutcome::Unconfirmed), 1);
+        assert!(world.engine.guests.is_empty());
+        assert!(world.engine.poll_timeout().is_none());
+        let unstaged = |action: &Action| matches!(action, Action::Unstage { .. });
+        assert!(world.actions.iter().any(unstaged));
+        // The next attempt is as good as the first.
+        world.hook(1);
+        world.arrive(1);
+        world.wait(2_000);
+        assert_eq!(world.hints(HintOutcome::Confirmed), 1);
+        assert_eq!(world.rounds(1).len(), 6);
+    }
+}
+
+#[test]
+fn a_guest_that_libvirt_has_spoken_of_is_not_called_off_by_a_hook() {
+    let mut world = World::new(Policy::default());
+    world.hook(1);
+    world.says(1, Lifecycle::StartedMigrated);
+    world.event(Event::CalledOff { guest: guest(1) });
+    world.says(1, Lifecycle::Undefined);
+    world.arrive(1);
+    world.event(Event::CalledOff { guest: guest(1) });
+    world.wait(2_000);
+    assert_eq!(world.rounds(1).len(), 6);
+    world.event(Event::CalledOff { guest: guest(9) });
+}
+
+#[test]
 fn an_ordinary_start_is_left_to_libvirt() {
     let mut world = World::new(Policy::default());
     world.start_begin(1);

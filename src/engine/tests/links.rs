@@ -231,6 +231,7 @@ fn an_answer_meets_no_guest_that_left_and_came_back() {
         uuid: Some(guest(1)),
         name: GuestName::default(),
         interfaces: Vec::new(),
+        by_links: false,
     };
     for outcome in [Ok(description), Err(DescribeFault::Gone)] {
         world.event(Event::Described {

@@ -3,7 +3,14 @@ use crate::engine::{
     Action, Cause, Count, Event, GuestFacts, GuestRule, JobCompleted, Lifecycle, MigrationStatus,
     Pacing, Policy, Round, RunState, Sighting, Standing,
 };
-use crate::model::{AddressSource, FrameKind, GuestName, HostIp, MacAddr, Phase, SendFault};
+use crate::model::{
+    AddressRefusal, AddressSource, FrameKind, GuestName, HostIp, MacAddr, Phase, SendFault,
+};
+
+/// Another station has the address.
+const CONTESTED: Standing = Standing::Contested {
+    by: MacAddr::new([0x52, 0x54, 0, 0, 9, 9]),
+};
 
 fn ip(last: u8) -> HostIp {
     format!("192.0.2.{last}").parse().unwrap()
@@ -155,13 +162,10 @@ fn a_guest_that_stays_keeps_its_addresses() {
 
 #[test]
 fn a_contested_address_is_left_alone_until_that_is_over() {
-    for (last_word, expected) in [
-        (Standing::Contested, vec![]),
-        (Standing::Held, vec![(0, 3)]),
-    ] {
+    for (last_word, expected) in [(CONTESTED, vec![]), (Standing::Held, vec![(0, 3)])] {
         let mut world = running(World::new(policy(&[])));
         hear(&mut world, 3, Standing::Held);
-        hear(&mut world, 3, Standing::Contested);
+        hear(&mut world, 3, CONTESTED);
         hear(&mut world, 3, last_word);
         hear(&mut world, 4, Standing::Held);
         hear(&mut world, 4, Standing::Gone);
@@ -176,9 +180,123 @@ fn a_contested_address_is_left_alone_until_that_is_over() {
 #[test]
 fn a_contest_speaks_against_what_the_settings_say_too() {
     let mut world = running(World::new(policy(&[ip(3)])));
-    hear(&mut world, 3, Standing::Contested);
+    hear(&mut world, 3, CONTESTED);
     leave(&mut world);
     assert_eq!(retracted(&world), []);
+}
+
+#[test]
+fn what_waits_and_what_is_refused_is_not_retracted_and_a_routers_by_nobodys_word() {
+    let mut world = running(World::new(policy(&[ip(3), ip(4)])));
+    let refused = |reason| Standing::Refused { reason };
+    hear(&mut world, 2, Standing::Waiting);
+    hear(&mut world, 3, refused(AddressRefusal::NextHop));
+    hear(&mut world, 4, refused(AddressRefusal::Surplus));
+    hear(&mut world, 5, refused(AddressRefusal::Host));
+    hear(&mut world, 5, refused(AddressRefusal::Host));
+    leave(&mut world);
+    assert_eq!(retracted(&world), [(0, 4)]);
+    let refusals = |reason| {
+        let counts = Action::Count(Count::RefusedAddresses(reason), 1);
+        world.actions.iter().filter(|&it| *it == counts).count()
+    };
+    assert_eq!(refusals(AddressRefusal::Host), 1, "told once");
+    assert_eq!(refusals(AddressRefusal::NextHop), 1);
+}
+
+/// Last octet, source and standing of each address that people see.
+fn shown(world: &World) -> Vec<(u8, AddressSource, Standing)> {
+    let snapshot = world.engine.snapshot();
+    let addresses = snapshot.guests[0].addresses.iter();
+    addresses
+        .map(|it| (it.ip.get().octets()[3], it.source, it.standing))
+        .collect()
+}
+
+#[test]
+fn people_see_every_address_with_its_origin_its_age_and_how_it_stands() {
+    use AddressSource::{Config, Snoop, Xml};
+    let mut policy = policy(&[ip(1), ip(2), ip(4)]);
+    policy.addresses.prefixes = vec!["192.0.2.0/28".parse().unwrap()];
+    let mut world = World::new(policy);
+    world.given = vec![ip(1), ip(3)];
+    let mut world = running(world);
+    let read = crate::model::Timestamp::of(world.now, 0);
+    world.wait(1_000);
+    let heard = crate::model::Timestamp::of(world.now, 0);
+    for (last, standing) in [
+        (3, CONTESTED),
+        (4, CONTESTED),
+        (5, Standing::Waiting),
+        (6, Standing::Held),
+        (16, Standing::Held),
+    ] {
+        hear(&mut world, last, standing);
+    }
+    let prefix = Standing::Refused {
+        reason: AddressRefusal::Prefix,
+    };
+    let expected = [
+        (1, Xml, Standing::Held),
+        (3, Xml, CONTESTED),
+        (4, Snoop, CONTESTED),
+        (5, Snoop, Standing::Waiting),
+        (6, Snoop, Standing::Held),
+        (16, Snoop, prefix),
+        (2, Config, Standing::Held),
+    ];
+    assert_eq!(shown(&world), expected);
+    let addresses = &world.engine.snapshot().guests[0].addresses;
+    assert_eq!(addresses[0].since_ns, read);
+    assert_eq!(addresses[1].since_ns, heard);
+    assert_eq!(addresses[6].mac, None, "of whichever NIC");
+    let refusal = Action::Count(Count::RefusedAddresses(AddressRefusal::Prefix), 1);
+    assert!(world.actions.contains(&refusal));
+    // The same address that stands otherwise is as old as that.
+    world.wait(1_000);
+    hear(&mut world, 5, Standing::Held);
+    let addresses = &world.engine.snapshot().guests[0].addresses;
+    assert_eq!(
+        addresses[3].since_ns,
+        crate::model::Timestamp::of(world.now, 0)
+    );
+}
+
+#[test]
+fn a_guest_known_by_its_links_alone_gets_its_addresses_once_it_has_arrived() {
+    let mut world = World::new(policy(&[]));
+    (world.by_links, world.given) = (true, vec![ip(1)]);
+    world.arrive(1);
+    assert_eq!(shown(&world), []);
+    world.by_links = false;
+    world.wait(2_000);
+    assert_eq!(shown(&world), [(1, AddressSource::Xml, Standing::Held)]);
+    assert_eq!(world.rounds(1).len(), 6, "and nothing more is announced");
+    assert_eq!(world.engine.poll_timeout(), None);
+}
+
+#[test]
+fn a_guest_known_by_its_links_alone_that_leaves_at_once_is_retracted_all_the_same() {
+    let mut world = World::new(policy(&[]));
+    (world.by_links, world.given) = (true, vec![ip(1)]);
+    world.arrive(1);
+    world.by_links = false;
+    let staged = world.rounds(1).len();
+    assert_eq!(staged, 2, "its rounds are still going out");
+    leave(&mut world);
+    assert_eq!(retracted(&world), [(0, 1)]);
+}
+
+#[test]
+fn a_guest_whose_xml_stays_away_is_asked_for_it_when_it_leaves() {
+    let mut world = World::new(policy(&[]));
+    (world.by_links, world.given) = (true, vec![ip(1)]);
+    world.arrive(1);
+    world.wait(2_000);
+    assert_eq!(shown(&world), []);
+    world.by_links = false;
+    leave(&mut world);
+    assert_eq!(retracted(&world), [(0, 1)]);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) bridge: Ifindex,
     /// The number that stagings find a tap under, where not its own.
     pub(crate) device: Option<Ifindex>,
+    /// libvirt names links only.
+    pub(crate) by_links: bool,
     /// NICs of each guest.
     pub(crate) nics: u8,
     /// What libvirt gives each of them.
@@ -92,6 +94,7 @@ impl World {
             slow: false,
             bridge: BRIDGE.unwrap(),
             device: None,
+            by_links: false,
             nics: 1,
             given: Vec::new(),
             stagings: Vec::new(),
@@ -265,15 +268,18 @@ impl World {
     }
 
     pub(crate) fn description(&self, id: GuestId) -> GuestDescription {
+        let given = self.given.iter().filter(|_| !self.by_links);
+        let given: Vec<_> = given.map(|&ip| by_xml(ip)).collect();
         let interfaces = (0..self.nics)
             .map(|nic| Interface {
                 mac: None,
                 kind: Some("bridge".to_owned()),
                 source: Some("br0".to_owned()),
+                network: None,
                 target: None,
                 model: None,
                 vlans: Vec::new(),
-                addresses: self.given.iter().map(|&ip| by_xml(ip)).collect(),
+                addresses: given.clone(),
                 nic: Ok(Nic {
                     mac: MacAddr::new([0x52, 0x54, 0, 0, id.octets()[0], nic]),
                     attachment: Attachment::BridgeTap,
@@ -286,6 +292,7 @@ impl World {
             uuid: Some(id),
             name,
             interfaces,
+            by_links: self.by_links,
         }
     }
 

@@ -29,6 +29,7 @@ impl Reader {
             mac,
             kind: node.attribute("type").map(str::to_owned),
             source: source.map(str::to_owned),
+            network: network(node),
             target: target.map(str::to_owned),
             model: attribute(node, "model", "type").map(str::to_owned),
             vlans: vlans(node),
@@ -84,6 +85,15 @@ pub(super) fn attribute<'a>(
     name: &str,
 ) -> Option<&'a str> {
     children(node, child).find_map(|child| child.attribute(name))
+}
+
+/// Octets of a network's name: libvirt keeps its definition in a file of that name (`NAME_MAX`).
+const NETWORK: usize = 255;
+
+fn network(node: Node<'_, '_>) -> Option<String> {
+    let name = attribute(node, "source", "network")
+        .filter(|name| node.attribute("type") == Some("network") && name.len() <= NETWORK);
+    name.map(str::to_owned)
 }
 
 fn vlans(node: Node<'_, '_>) -> Vec<VlanId> {

@@ -43,6 +43,7 @@ fn a_running_guest_is_read_in_document_order() {
             mac: Some("52:54:00:aa:bb:01".to_owned()),
             kind: Some("bridge".to_owned()),
             source: Some("br0".to_owned()),
+            network: None,
             target: Some("vnet0".to_owned()),
             model: Some("virtio".to_owned()),
             vlans: [42, 47].map(|id| VlanId::try_from(id).unwrap()).to_vec(),
@@ -51,6 +52,7 @@ fn a_running_guest_is_read_in_document_order() {
         }
     );
     assert_eq!(network.source.as_deref(), Some("virbr0"));
+    assert_eq!(network.network.as_deref(), Some("default"));
     assert_eq!(network.nic, nic("52:54:00:aa:bb:02", "vnet1"));
     let unsupported = |it| Err(Refusal::UnsupportedAttachment(it));
     assert_eq!(ovs.nic, unsupported(UnsupportedAttachment::VirtualPort));

@@ -49,8 +49,10 @@ fn migrate_begin_foretells_a_guest_and_start_begin_what_it_is_plugged_into() {
 fn every_other_operation_is_counted_and_nothing_else() {
     for &operation in HookOperation::ALL {
         let phase = match operation {
-            HookOperation::Migrate | HookOperation::Start => continue,
-            HookOperation::Stopped | HookOperation::Release => "end",
+            HookOperation::Migrate
+            | HookOperation::Start
+            | HookOperation::Stopped
+            | HookOperation::Release => continue,
             _ => "begin",
         };
         for xml in [Some(&*xml()), Some("<nonsense"), None] {
@@ -69,6 +71,21 @@ fn every_other_operation_is_counted_and_nothing_else() {
         let hint = None;
         let expected = Heard { operation, hint };
         assert_eq!(heard(word, phase, Some(&xml())), Ok(expected));
+    }
+}
+
+#[test]
+fn the_end_of_a_guests_qemu_calls_off_what_was_foretold_where_it_says_whose() {
+    let guest: GuestId = UUID.parse().unwrap();
+    for operation in [HookOperation::Stopped, HookOperation::Release] {
+        for (xml, hint) in [
+            (Some(&*xml()), Some(Event::CalledOff { guest })),
+            (Some("<nonsense"), None),
+            (None, None),
+        ] {
+            let expected = Heard { operation, hint };
+            assert_eq!(heard(operation.label(), "end", xml), Ok(expected));
+        }
     }
 }
 

@@ -5,7 +5,8 @@
 //! tap that libvirt made has the guest's own address but for the first octet, which is set to fe
 //! (`virNetDevTapCreateInBridgePort` in `src/util/virnetdevtap.c`). libvirt says of an address
 //! whether the guest has it, so the first octet is tried out. What is not certain waits for
-//! the XML. The addresses that only the XML gives are not known.
+//! the XML. What only the XML tells, IP addresses among it, is asked for once the guest has
+//! arrived (`engine/learn`).
 
 use std::collections::BTreeSet;
 use std::io;
@@ -45,6 +46,7 @@ pub(super) fn describe(
                 mac: Some(mac.to_string()),
                 kind: None,
                 source: None,
+                network: None,
                 target: Some(link.to_string()),
                 model: None,
                 vlans: Vec::new(),
@@ -61,6 +63,7 @@ pub(super) fn describe(
         uuid: Some(guest),
         name,
         interfaces,
+        by_links: true,
     })
 }
 

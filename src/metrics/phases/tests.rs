@@ -31,6 +31,7 @@ fn view(octet: u8, phases: Vec<PhaseAt>) -> GuestView {
         staged: true,
         round: None,
         macs: Vec::new(),
+        addresses: Vec::new(),
         refused: Vec::new(),
         phases,
     }

@@ -1,11 +1,12 @@
 //! What was heard of one NIC's IPv4 addresses, and what of it is believed. No IO.
 
-use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use super::others::Others;
+use super::refused::Refused;
 use crate::engine::{Sighting, Standing};
-use crate::model::{AddressSource, HostIp, Instant, Interface, MacAddr};
+use crate::model::{AddressRefusal, AddressSource, HostIp, Instant, Interface, Lease, MacAddr};
 
 /// How long a guest has to use an address until its own word is believed. Its ARP shows an address
 /// again whenever a peer looks for it, every half a minute or so (`base_reachable_time`, arp(7)).
@@ -14,12 +15,12 @@ pub(super) const STEADY: Duration = Duration::from_secs(30);
 /// How long an address is remembered that the guest does not show again.
 pub(super) const SILENCE: Duration = Duration::from_secs(600);
 
+/// How long an address has to last until it is told of as one that waits to be believed: of a guest
+/// that changes its address all the time, so many a second are told as are remembered.
+pub(super) const SHOWN: Duration = Duration::from_secs(1);
+
 /// How long another station's use of an address speaks against the guest's.
 pub(super) const CONTEST: Duration = Duration::from_secs(600);
-
-/// Other stations that are remembered; the oldest goes first. Those that a guest talks to, its
-/// gateway among them, are heard again and again.
-const OTHERS: usize = 64;
 
 /// Whose word is listened to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,13 +29,16 @@ pub struct Listens {
     pub dhcp: bool,
     /// ARP of the guest.
     pub snoop: bool,
+    /// The leases of libvirt's own networks.
+    pub lease: bool,
 }
 
 impl Listens {
-    /// Whether there is anything to listen to.
+    /// Whether there is anything to listen to at the port of a NIC that is in one of libvirt's own
+    /// networks or is not. With leases alone, it is what speaks against them.
     #[must_use]
-    pub const fn any(self) -> bool {
-        self.dhcp || self.snoop
+    pub(super) const fn any(self, in_network: bool) -> bool {
+        self.dhcp || self.snoop || (self.lease && in_network)
     }
 }
 
@@ -45,8 +49,8 @@ pub enum Word {
     Claim(HostIp),
     /// The guest looks for the address, so that it is not its own.
     Seek(HostIp),
-    /// Another station uses the address.
-    Other(HostIp),
+    /// Another station, with this MAC address, uses the address.
+    Other(HostIp, MacAddr),
     /// A DHCP server gives the guest the address.
     Lease {
         /// The address.
@@ -81,7 +85,8 @@ pub struct Book {
     mac: MacAddr,
     listens: Listens,
     entries: Vec<Entry>,
-    others: VecDeque<(HostIp, Instant)>,
+    others: Others,
+    refused: Vec<Refused>,
     routers: Vec<Ipv4Addr>,
 }
 
@@ -93,32 +98,67 @@ impl Book {
             mac,
             listens,
             entries: Vec::new(),
-            others: VecDeque::new(),
+            others: Others::new(),
+            refused: Vec::new(),
             routers: Vec::new(),
         }
     }
 
-    /// Takes in what a frame says. A `foreign` address is one that no guest has: this host's own, or
-    /// one that its routes go by way of.
-    pub fn hear(&mut self, now: Instant, word: Word, foreign: bool) -> Vec<Change> {
+    /// Takes in what a frame says; `foreign` is why no guest has its address, where that is so.
+    pub fn hear(
+        &mut self,
+        now: Instant,
+        word: Word,
+        foreign: Option<AddressRefusal>,
+    ) -> Vec<Change> {
         let mut changes = Vec::new();
         match word {
-            Word::Claim(ip) => {
-                let foreign = foreign || self.routers.contains(&ip.get());
-                if self.listens.snoop && !foreign {
-                    self.claim(now, ip, &mut changes);
+            Word::Claim(ip) if self.listens.snoop => match self.foreign(ip, foreign) {
+                None => self.claim(now, ip, &mut changes),
+                Some(reason) => {
+                    self.refuse(now, ip, AddressSource::Snoop, reason, &mut changes);
                 }
-            }
+            },
+            Word::Claim(_) => {}
             Word::Seek(ip) => self.drop_snooped(ip, &mut changes),
-            Word::Other(ip) => self.note_other(now, ip),
+            Word::Other(ip, by) => self.others.note(now, ip, by),
             Word::Lease { ip, lasts, routers } => {
                 self.routers = routers;
-                let foreign = foreign || self.routers.contains(&ip.get());
-                if self.listens.dhcp && !foreign {
-                    self.lease(now, ip, lasts, &mut changes);
+                let until = lasts.map(|lasts| now + lasts);
+                match self.foreign(ip, foreign).filter(|_| self.listens.dhcp) {
+                    Some(reason) => {
+                        self.refuse(now, ip, AddressSource::Dhcp, reason, &mut changes);
+                    }
+                    None if self.listens.dhcp => self.acknowledged(now, ip, until, &mut changes),
+                    None => {}
                 }
             }
             Word::Refusal => self.retain(&mut changes, |entry| entry.source != AddressSource::Dhcp),
+        }
+        self.review(now, &mut changes);
+        changes
+    }
+
+    /// Takes over what libvirt's DHCP server gave the NIC, all of it, each with the reason why no
+    /// guest has it, where there is one.
+    pub(super) fn leased(
+        &mut self,
+        now: Instant,
+        leases: &[(Lease, Option<AddressRefusal>)],
+    ) -> Vec<Change> {
+        let mut changes = Vec::new();
+        if !self.listens.lease {
+            return changes;
+        }
+        let stays = |ip| leases.iter().any(|(lease, _)| lease.ip == ip);
+        self.retain(&mut changes, |entry| {
+            entry.source != AddressSource::Lease || stays(entry.ip)
+        });
+        for &(Lease { ip, until }, foreign) in leases {
+            match self.foreign(ip, foreign) {
+                Some(reason) => self.refuse(now, ip, AddressSource::Lease, reason, &mut changes),
+                None => self.give(now, ip, AddressSource::Lease, until, &mut changes),
+            }
         }
         self.review(now, &mut changes);
         changes
@@ -135,8 +175,11 @@ impl Book {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let ends = self.entries.iter().filter_map(|entry| entry.until);
-        let contests = self.others.iter().map(|&(_, at)| at + CONTEST);
-        ends.chain(contests).min()
+        let untold = self.entries.iter().filter(|entry| entry.told.is_none());
+        let shown = untold.map(|entry| entry.first + SHOWN);
+        let refused = self.refused.iter().map(|refused| refused.until);
+        let times = ends.chain(shown).chain(refused);
+        times.chain(self.others.deadline()).min()
     }
 
     /// Tells everything again, for an engine that has forgotten it.
@@ -144,22 +187,32 @@ impl Book {
         for entry in &mut self.entries {
             entry.told = None;
         }
-        self.expire(now)
+        let mut changes = self.expire(now);
+        changes.extend(self.refused.iter().map(|refused| refused.change(self.mac)));
+        changes
     }
 
     /// Whether nothing is remembered of the guest's own addresses.
     pub(super) const fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.refused.is_empty()
     }
 
     /// Takes back everything.
     pub(super) fn forget(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
         self.retain(&mut changes, |_| false);
+        let refused = std::mem::take(&mut self.refused).into_iter();
+        changes.extend(refused.map(|refused| refused.gone(self.mac)));
         changes
     }
 
+    fn foreign(&self, ip: HostIp, foreign: Option<AddressRefusal>) -> Option<AddressRefusal> {
+        let router = self.routers.contains(&ip.get());
+        foreign.or_else(|| router.then_some(AddressRefusal::Router))
+    }
+
     fn claim(&mut self, now: Instant, ip: HostIp, changes: &mut Vec<Change>) {
+        self.pardon(ip, changes);
         let until = Some(now + SILENCE);
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.ip == ip) {
             entry.last = now;
@@ -174,7 +227,8 @@ impl Book {
             let unproven = unproven.filter(|(_, entry)| entry.told != Some(Standing::Held));
             let oldest = unproven.min_by_key(|(_, entry)| entry.last);
             let Some((oldest, _)) = oldest else {
-                return;
+                let surplus = AddressRefusal::Surplus;
+                return self.refuse(now, ip, AddressSource::Snoop, surplus, changes);
             };
             self.remove(oldest, changes);
         }
@@ -188,32 +242,51 @@ impl Book {
         });
     }
 
-    fn lease(
+    /// A DHCP server was heard to give the NIC an address.
+    fn acknowledged(
         &mut self,
         now: Instant,
         ip: HostIp,
-        lasts: Option<Duration>,
+        until: Option<Instant>,
         changes: &mut Vec<Change>,
     ) {
         // A server gives a NIC one address at a time.
         self.retain(changes, |entry| {
             entry.source != AddressSource::Dhcp || entry.ip == ip
         });
-        let until = lasts.map(|lasts| now + lasts);
+        self.give(now, ip, AddressSource::Dhcp, until, changes);
+    }
+
+    /// What a server gives is believed at once. What libvirt says of its own server's leases stands
+    /// over what was heard of them.
+    fn give(
+        &mut self,
+        now: Instant,
+        ip: HostIp,
+        source: AddressSource,
+        until: Option<Instant>,
+        changes: &mut Vec<Change>,
+    ) {
+        self.pardon(ip, changes);
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.ip == ip) {
-            (entry.source, entry.last, entry.until) = (AddressSource::Dhcp, now, until);
+            if entry.source != AddressSource::Lease && entry.source != source {
+                entry.source = source;
+                // The source is news, too.
+                entry.told = entry.told.filter(|told| *told != Standing::Held);
+            }
+            (entry.last, entry.until) = (now, until);
             return;
         }
         if self.entries.len() >= Interface::ADDRESSES {
             let snooped = |entry: &Entry| entry.source == AddressSource::Snoop;
             let Some(index) = self.entries.iter().position(snooped) else {
-                return;
+                return self.refuse(now, ip, source, AddressRefusal::Surplus, changes);
             };
             self.remove(index, changes);
         }
         self.entries.push(Entry {
             ip,
-            source: AddressSource::Dhcp,
+            source,
             first: now,
             last: now,
             until,
@@ -227,12 +300,41 @@ impl Book {
         });
     }
 
-    fn note_other(&mut self, now: Instant, ip: HostIp) {
-        self.others.retain(|&(other, _)| other != ip);
-        if self.others.len() >= OTHERS {
-            self.others.pop_front();
+    /// Remembers an address that is not believed, for as long as one that is. With too many the
+    /// first ones stay: a guest decides how many there are.
+    fn refuse(
+        &mut self,
+        now: Instant,
+        ip: HostIp,
+        source: AddressSource,
+        reason: AddressRefusal,
+        changes: &mut Vec<Change>,
+    ) {
+        self.retain(changes, |entry| entry.ip != ip);
+        let until = now + SILENCE;
+        if let Some(refused) = self.refused.iter_mut().find(|refused| refused.ip == ip) {
+            refused.until = until;
+        } else if self.refused.len() < Interface::ADDRESSES {
+            let refused = Refused {
+                ip,
+                source,
+                reason,
+                until,
+            };
+            changes.push(refused.change(self.mac));
+            self.refused.push(refused);
         }
-        self.others.push_back((ip, now));
+    }
+
+    /// Forgets that an address was not believed.
+    fn pardon(&mut self, ip: HostIp, changes: &mut Vec<Change>) {
+        self.retain_refused(changes, |refused| refused.ip != ip);
+    }
+
+    fn retain_refused(&mut self, changes: &mut Vec<Change>, keep: impl Fn(&Refused) -> bool) {
+        while let Some(index) = self.refused.iter().position(|refused| !keep(refused)) {
+            changes.push(self.refused.remove(index).gone(self.mac));
+        }
     }
 
     fn retain(&mut self, changes: &mut Vec<Change>, keep: impl Fn(&Entry) -> bool) {
@@ -250,26 +352,32 @@ impl Book {
 
     /// Says of each entry how it stands, where that is news.
     fn review(&mut self, now: Instant, changes: &mut Vec<Change>) {
-        self.others.retain(|&(_, at)| now < at + CONTEST);
+        self.others.expire(now);
         self.retain(changes, |entry| entry.until.is_none_or(|until| now < until));
+        self.retain_refused(changes, |refused| now < refused.until);
         for entry in &mut self.entries {
-            let contested = self.others.iter().any(|&(ip, _)| ip == entry.ip);
-            let proven = entry.source == AddressSource::Dhcp
-                || entry.last.saturating_since(entry.first) >= STEADY;
-            let standing = match (contested, proven) {
-                (true, _) => Some(Standing::Contested),
-                (false, true) => Some(Standing::Held),
-                // A contest that is over proves nothing.
-                (false, false) => entry.told.map(|_| Standing::Gone),
+            let contest = self.others.user_of(entry.ip);
+            let given = entry.source != AddressSource::Snoop;
+            let proven = given || entry.last.saturating_since(entry.first) >= STEADY;
+            let standing = match contest {
+                Some(by) => Some(Standing::Contested { by }),
+                None if proven => Some(Standing::Held),
+                None if entry.told.is_some() || entry.first + SHOWN <= now => {
+                    Some(Standing::Waiting)
+                }
+                None => None,
             };
             // As long as a contest lasts, and when it ends, steadiness begins anew.
-            if contested || standing == Some(Standing::Gone) {
+            let was_contested = matches!(entry.told, Some(Standing::Contested { .. }));
+            if contest.is_some() || (was_contested && !given) {
                 entry.first = now;
                 entry.last = now;
             }
-            if let Some(standing) = standing.filter(|_| standing != entry.told) {
+            // Who else has it may change with every frame.
+            let same = standing == entry.told || (contest.is_some() && was_contested);
+            if let Some(standing) = standing.filter(|_| !same) {
                 changes.push((sighting(self.mac, entry), standing));
-                entry.told = (standing != Standing::Gone).then_some(standing);
+                entry.told = Some(standing);
             }
         }
     }

@@ -9,7 +9,7 @@ use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, Parseable};
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 
-use crate::model::{HostIp, Instant};
+use crate::model::{AddressRefusal, HostIp, Instant};
 use crate::observe::next_hops::NextHops;
 use crate::sys::{clock, netlink};
 
@@ -35,25 +35,29 @@ impl Foreign {
         })
     }
 
-    /// Whether no guest has the address. What cannot be read counts as a yes: nothing is believed
-    /// then.
-    pub(super) async fn contains(&mut self, ip: HostIp) -> bool {
+    /// Why no guest has the address; none where one may. Where that cannot be read, nothing is
+    /// believed.
+    pub(super) async fn refuses(&mut self, ip: HostIp) -> Option<AddressRefusal> {
         match self.look_up(ip.get()).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::debug!(%error, "the host's addresses and routes cannot be read");
-                true
+                Some(AddressRefusal::Unknown)
             }
         }
     }
 
-    async fn look_up(&mut self, ip: Ipv4Addr) -> io::Result<bool> {
+    async fn look_up(&mut self, ip: Ipv4Addr) -> io::Result<Option<AddressRefusal>> {
         let now = clock::now();
         if self.read.is_none_or(|read| read + FRESH <= now) {
             self.own = own().await?;
             self.read = Some(now);
         }
-        Ok(self.own.contains(&ip) || self.hops.contains(ip).await?)
+        if self.own.contains(&ip) {
+            return Ok(Some(AddressRefusal::Host));
+        }
+        let hop = self.hops.contains(ip).await?;
+        Ok(hop.then_some(AddressRefusal::NextHop))
     }
 }
 

@@ -12,7 +12,7 @@ use super::book::{Book, Listens};
 use super::foreign::Foreign;
 use super::tap::{Tap, event};
 use crate::engine::{Event, Queue, WatchedNic};
-use crate::model::{GuestId, Instant, MacAddr};
+use crate::model::{GuestId, Ifindex, Instant, MacAddr, NicLeases};
 use crate::sys::clock;
 use crate::sys::packet_ear::PacketEar;
 
@@ -38,14 +38,19 @@ pub(super) enum Order {
     Unwatch {
         guest: GuestId,
     },
+    Leases(Vec<NicLeases>),
 }
+
+/// Where a NIC is listened at.
+type Place = (MacAddr, Ifindex);
 
 /// One guest.
 #[derive(Default)]
 struct Watched {
     nics: Vec<WatchedNic>,
     books: BTreeMap<MacAddr, Rc<RefCell<Book>>>,
-    ears: Vec<(WatchedNic, AbortHandle)>,
+    /// By the NIC's address and its port.
+    ears: Vec<(Place, AbortHandle)>,
     /// When it left.
     left: Option<Instant>,
 }
@@ -78,6 +83,7 @@ impl Keeper {
                     self.unwatch(now, guest);
                     Vec::new()
                 }
+                Order::Leases(leases) => self.leased(now, leases).await,
             };
             for event in told {
                 if self.changes.send(event).await.is_err() {
@@ -111,8 +117,8 @@ impl Keeper {
         self.forget_old(now);
         let mut watched = self.guests.remove(&guest).unwrap_or_default();
         let returns = watched.left.take().is_some();
-        let stays = |(nic, ear): &(WatchedNic, AbortHandle)| {
-            let stays = nics.contains(nic);
+        let stays = |(place, ear): &(Place, AbortHandle)| {
+            let stays = nics.iter().any(|nic| (nic.mac, nic.port) == *place);
             if !stays {
                 ear.abort();
             }
@@ -124,7 +130,8 @@ impl Keeper {
             .retain(|mac, _| nics.iter().any(|nic| nic.mac == *mac));
         let mut told = Vec::new();
         let mut refused = 0;
-        for &nic in &nics {
+        for nic in &nics {
+            let place = (nic.mac, nic.port);
             let book = watched
                 .books
                 .entry(nic.mac)
@@ -133,12 +140,12 @@ impl Keeper {
                 let again = book.borrow_mut().retell(now);
                 told.extend(again.into_iter().map(|change| event(guest, change)));
             }
-            let heard = watched.ears.iter().any(|(heard, _)| *heard == nic);
-            if heard || !self.listens.any() {
+            let heard = watched.ears.iter().any(|(heard, _)| *heard == place);
+            if heard || !self.listens.any(nic.network.is_some()) {
                 continue;
             }
-            match self.attend(guest, nic, Rc::clone(book)) {
-                Some(ear) => watched.ears.push((nic, ear)),
+            match self.attend(guest, place, Rc::clone(book)) {
+                Some(ear) => watched.ears.push((place, ear)),
                 None => refused += 1,
             }
         }
@@ -149,6 +156,26 @@ impl Keeper {
                 queue: Queue::Addresses,
                 count: refused,
             });
+        }
+        told
+    }
+
+    /// Of NICs that are not watched, leases say nothing.
+    async fn leased(&self, now: Instant, leases: Vec<NicLeases>) -> Vec<Event> {
+        let mut told = Vec::new();
+        for NicLeases { guest, mac, leases } in leases {
+            let watched = self.guests.get(&guest);
+            let book = watched.filter(|watched| watched.left.is_none());
+            let Some(book) = book.and_then(|watched| watched.books.get(&mac)) else {
+                continue;
+            };
+            let mut judged = Vec::with_capacity(leases.len());
+            for lease in leases {
+                let foreign = self.foreign.lock().await.refuses(lease.ip).await;
+                judged.push((lease, foreign));
+            }
+            let changes = book.borrow_mut().leased(now, &judged);
+            told.extend(changes.into_iter().map(|change| event(guest, change)));
         }
         told
     }
@@ -168,14 +195,14 @@ impl Keeper {
     fn attend(
         &self,
         guest: GuestId,
-        nic: WatchedNic,
+        (mac, port): Place,
         book: Rc<RefCell<Book>>,
     ) -> Option<AbortHandle> {
         let ears = self.guests.values().map(|watched| watched.ears.len());
         if ears.sum::<usize>() >= PORTS {
             return None;
         }
-        let ear = PacketEar::of_addresses(nic.port);
+        let ear = PacketEar::of_addresses(port);
         let ear = ear
             .inspect_err(|error| {
                 tracing::debug!(%guest, %error, "no ear at a guest's port");
@@ -183,7 +210,7 @@ impl Keeper {
             .ok()?;
         let tap = Tap {
             guest,
-            mac: nic.mac,
+            mac,
             ear,
             book,
             foreign: Rc::clone(&self.foreign),

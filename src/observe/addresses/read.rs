@@ -60,7 +60,7 @@ pub fn read(octets: &[u8], way: Way, mac: MacAddr) -> Vec<Word> {
         return Vec::new();
     };
     if sender != mac {
-        return vec![Word::Other(ip)];
+        return vec![Word::Other(ip, sender)];
     }
     // The guest's own words come from it and from no other.
     if way == Way::ToGuest || frame.source != mac {

@@ -75,9 +75,9 @@ impl Tap {
         for word in read(octets, way, self.mac) {
             let foreign = match &word {
                 Word::Claim(ip) | Word::Lease { ip, .. } => {
-                    self.foreign.lock().await.contains(*ip).await
+                    self.foreign.lock().await.refuses(*ip).await
                 }
-                Word::Seek(_) | Word::Other(_) | Word::Refusal => false,
+                Word::Seek(_) | Word::Other(..) | Word::Refusal => None,
             };
             let now = clock::now();
             changes.extend(self.book.borrow_mut().hear(now, word, foreign));

@@ -64,6 +64,7 @@ pub(super) enum Word {
 pub(super) enum Hook {
     MigrateBegin,
     StartBegin,
+    ReleaseEnd,
 }
 
 /// One thing that happens to a guest at a host.

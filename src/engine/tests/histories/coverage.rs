@@ -78,7 +78,7 @@ impl Coverage {
 }
 
 /// Every kind of event, for the check that none was left out.
-pub(super) const KINDS: [&str; 20] = [
+pub(super) const KINDS: [&str; 21] = [
     "clock",
     "libvirt connected",
     "libvirt lost",
@@ -99,6 +99,7 @@ pub(super) const KINDS: [&str; 20] = [
     "ending",
     "address",
     "foretold",
+    "called off",
 ];
 
 const fn kind(event: &Event) -> &'static str {
@@ -123,5 +124,6 @@ const fn kind(event: &Event) -> &'static str {
         Event::Ending => "ending",
         Event::Address { .. } => "address",
         Event::Foretold { .. } => "foretold",
+        Event::CalledOff { .. } => "called off",
     }
 }

@@ -7,7 +7,20 @@ use super::dice::Dice;
 use super::orders::Order;
 use super::{GUESTS, HOSTS};
 use crate::engine::{DescribeFault, Lifecycle, MigrationStatus, Queue, Standing};
-use crate::model::SendFault;
+use crate::model::{AddressRefusal, MacAddr, SendFault};
+
+/// How an address may come to stand.
+const STANDINGS: [Standing; 5] = [
+    Standing::Held,
+    Standing::Waiting,
+    Standing::Contested {
+        by: MacAddr::new([2, 0, 0, 0, 0, 1]),
+    },
+    Standing::Refused {
+        reason: AddressRefusal::Host,
+    },
+    Standing::Gone,
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -252,12 +265,12 @@ impl Step {
             78 => Self::Sighted {
                 host,
                 guest,
-                standing: dice.pick(&[Standing::Held, Standing::Contested, Standing::Gone]),
+                standing: dice.pick(&STANDINGS),
             },
             79..=81 => Self::Hook {
                 host,
                 guest,
-                hook: dice.pick(&[Hook::MigrateBegin, Hook::StartBegin]),
+                hook: dice.pick(&[Hook::MigrateBegin, Hook::StartBegin, Hook::ReleaseEnd]),
             },
             69 => Self::Aside {
                 host,

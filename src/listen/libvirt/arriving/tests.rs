@@ -23,6 +23,7 @@ fn described(taps: &[(&str, &str)], addresses: &[&str]) -> Option<GuestDescripti
 fn assert_nics(description: Option<GuestDescription>, expected: &[(&str, &str)]) {
     let description = description.expect("a description");
     assert_eq!(description.uuid, Some(GUEST));
+    assert!(description.by_links, "its XML tells more");
     assert_eq!(description.name.as_str(), "guest");
     let nics: Vec<_> = description
         .interfaces

@@ -56,7 +56,7 @@ fn the_guests_arp_says_what_it_has_and_what_it_looks_for() {
 fn another_stations_arp_speaks_for_it_from_whichever_side() {
     for way in [Way::FromGuest, Way::ToGuest] {
         let request = arp(OTHER, ArpOperation::Request, (OTHER, 7), 1);
-        assert_eq!(read(&request, way, MAC), [Word::Other(ip(7))]);
+        assert_eq!(read(&request, way, MAC), [Word::Other(ip(7), OTHER)]);
     }
 }
 

@@ -107,6 +107,7 @@ pub(super) fn description(guest: usize) -> GuestDescription {
         mac: None,
         kind: None,
         source: None,
+        network: None,
         target: None,
         model: None,
         vlans: Vec::new(),
@@ -124,6 +125,7 @@ pub(super) fn description(guest: usize) -> GuestDescription {
         uuid: Some(super::super::guest(guest)),
         name: GuestName::default(),
         interfaces: (0..nics(guest)).map(interface).collect(),
+        by_links: false,
     }
 }
 

@@ -30,7 +30,11 @@ impl Realm {
     pub(super) fn hook(&mut self, host: usize, guest: usize, hook: Hook) {
         let description = (hook == Hook::StartBegin).then(|| answers::description(guest));
         let guest = super::super::guest(guest);
-        self.input(host, Event::Foretold { guest, description });
+        let event = match hook {
+            Hook::MigrateBegin | Hook::StartBegin => Event::Foretold { guest, description },
+            Hook::ReleaseEnd => Event::CalledOff { guest },
+        };
+        self.input(host, event);
     }
 
     /// The guest stands like this on the host from here on. Its taps come and go with its QEMU.
