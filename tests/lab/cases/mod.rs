@@ -7,6 +7,7 @@ mod evacuation;
 mod failures;
 mod hooks;
 mod kills;
+mod managed;
 mod pauses;
 mod restart;
 mod retractions;
