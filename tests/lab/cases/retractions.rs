@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{ROUNDS_OUT, agents, assert_kept, count, ways};
@@ -72,15 +73,28 @@ fn wait_until_believed(lab: &Lab, guest: &Guest, host: &str) {
     }
 }
 
-/// One guest's addresses are given; the other's is known by what the guest itself says, for half a
-/// minute at least, and is known again at once where it comes back to.
+/// Guest 1's addresses are given. Guest 2's is known by what the guest itself says, for half a minute
+/// at least, and is known again at once where it comes back to. Guest 3 claims others' besides.
 #[test]
 fn each_address_is_retracted_once_after_each_migration() {
     let lab = Lab::up("retraction", 2);
     let (given, heard) = (Guest::silent(1), Guest::silent(2).with(&["--tells"]));
-    lab.start(&given, "a");
-    lab.start(&heard, "a");
+    let liar = Guest::silent(3).with(&["--tells", "--claims"]);
+    thread::scope(|scope| {
+        for guest in [&given, &heard, &liar] {
+            scope.spawn(|| lab.start(guest, "a"));
+        }
+    });
+    for words in [
+        &["ip", "address", "add", "192.0.2.250/24", "dev", "br0"][..],
+        &["ip", "route", "add", "10.0.0.0/8", "via", "192.0.2.251"],
+    ] {
+        lab.host("a", words);
+    }
     agents(&lab, &format!("{SNOOPING}{SETTINGS}"), &[]);
+    // The peer's address is the peer's by its own word.
+    let garp = "busybox arping -q -U -c 1 -I up0 192.0.2.254";
+    lab.host("peer", &["sh", "-c", garp]);
 
     let times = count(3, 20);
     let expect = Expect {
@@ -109,6 +123,16 @@ fn each_address_is_retracted_once_after_each_migration() {
         wait_until_believed(&lab, &heard, "b");
         told("heard-by-both", 1, times - 1, times - 1);
     }
+
+    wait_until_believed(&lab, &liar, "a");
+    let metrics = lab.run("agent", &["a", "get", "/metrics"]);
+    assert!(metrics.contains("macmove_contested_addresses_total 1\n"));
+    let expect = Expect {
+        retracted: vec![(3, Ipv4Addr::new(192, 0, 2, 3))],
+        ..Expect::default()
+    };
+    let evidence = migrations(&lab, "liar", &liar, ways().take(1), &expect);
+    assert_eq!(evidence.retractions().count(), 1);
 }
 
 #[test]
