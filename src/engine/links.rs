@@ -80,7 +80,13 @@ impl Guest {
     /// Whether a change of this link makes what is staged wrong.
     fn is_unseated_by(&self, link: &LinkState, links: &LinkTable) -> bool {
         // libvirt takes the tap away before it says that the guest is gone.
-        if matches!(self.state, State::SwitchedOver { .. }) && link.master.is_none() {
+        let may_be_gone = matches!(
+            self.state,
+            State::SwitchedOver { .. }
+                | State::OutgoingPaused { .. }
+                | State::Incoming { certain: false }
+        );
+        if may_be_gone && link.master.is_none() {
             return false;
         }
         let staged = self.staging.iter().flat_map(|staging| &staging.frames);

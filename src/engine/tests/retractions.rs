@@ -1,10 +1,11 @@
-use super::world::{World, guest};
+use super::world::{World, guest, link, port};
 use crate::engine::{
     Action, Cause, Count, Event, GuestFacts, GuestRule, JobCompleted, Lifecycle, MigrationStatus,
     Pacing, Policy, Round, RunState, Sighting, Standing,
 };
 use crate::model::{
-    AddressRefusal, AddressSource, FrameKind, GuestName, HostIp, MacAddr, Phase, SendFault,
+    AddressRefusal, AddressSource, FrameKind, GuestName, HostIp, LinkState, MacAddr, Phase,
+    SendFault,
 };
 
 /// Another station has the address.
@@ -92,6 +93,38 @@ fn retracted(world: &World) -> Vec<(u16, u8)> {
         .iter()
         .filter_map(|sent| of(sent.ticket))
         .collect()
+}
+
+/// A guest that stood when its migration began, or when this agent did.
+#[test]
+fn a_guest_that_stands_is_retracted_though_its_tap_goes_before_libvirt_says_so() {
+    for state in [RunState::Paused, RunState::PausedMigration] {
+        let mut world = World::new(policy(&[ip(1)]));
+        let tap = link(port(1, 0), true);
+        world.event(Event::Link(tap));
+        world.list(&[(1, state)]);
+        if state == RunState::Paused {
+            world.migration(1, MigrationStatus::Setup);
+        }
+        world.wait(500);
+        world.migration(1, MigrationStatus::Completed);
+        world.slow = true;
+        world.event(Event::Link(LinkState {
+            master: None,
+            port: None,
+            ..tap
+        }));
+        world.event(Event::Link(LinkState {
+            present: false,
+            up: false,
+            carrier: false,
+            master: None,
+            port: None,
+            ..tap
+        }));
+        world.says(1, Lifecycle::StoppedMigrated);
+        assert_eq!(retracted(&world), [(0, 1)], "{state:?}");
+    }
 }
 
 #[test]

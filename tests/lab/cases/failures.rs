@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use macmoved::engine::{GuestView, Record};
 
+use super::retractions::{KNOWN, known};
 use super::{ROUNDS_OUT, agents, assert_kept};
 use crate::evidence::{Evidence, Migration};
 use crate::lab::{Guest, Lab, pause};
-use crate::oracle::Expect;
 
 /// libvirtd on a host.
 pub(super) const LIBVIRTD: &str = "/run/libvirtd.pid";
@@ -70,11 +70,11 @@ pub(super) fn migrate_slowly(
     })
 }
 
-/// A guest on a, with an agent on both hosts.
+/// A guest on a, with an agent on both hosts that knows its address.
 pub(super) fn stage(case: &str, guest: &Guest) -> Lab {
     let lab = Lab::up(case, 2);
     lab.start(guest, "a");
-    agents(&lab, "", &["--record", "/run/recording.jsonl"]);
+    agents(&lab, KNOWN, &["--record", "/run/recording.jsonl"]);
     lab
 }
 
@@ -84,7 +84,7 @@ pub(super) fn play(lab: &Lab, scene: impl FnOnce()) -> Evidence {
         scene();
         pause(ROUNDS_OUT);
     });
-    assert_kept(&evidence, &Expect::default());
+    assert_kept(&evidence, &known());
     evidence
 }
 

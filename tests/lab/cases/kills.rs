@@ -10,13 +10,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use macmoved::control::Status;
 
 use super::failures::assert_answers;
+use super::retractions::KNOWN;
 use crate::evidence::{Stamp, fabric_port};
 use crate::lab::{Guest, Lab};
 
 /// Kills the agent of a host and starts the next one.
 fn replace_agent(lab: &Lab, host: &str) {
     lab.run("agent", &[host, "kill"]);
-    lab.agent(host, "", &[]);
+    lab.agent(host, KNOWN, &[]);
 }
 
 /// Kills the libvirtd of a host and starts the next one.

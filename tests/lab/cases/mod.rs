@@ -8,6 +8,7 @@ mod failures;
 mod hooks;
 mod kills;
 mod leases;
+mod managed;
 mod pauses;
 mod restart;
 mod retractions;

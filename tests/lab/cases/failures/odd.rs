@@ -5,6 +5,7 @@ use super::{
     stage,
 };
 use crate::cases::assert_learned;
+use crate::cases::retractions::{KNOWN, known};
 use crate::evidence::Figures;
 use crate::lab::{Guest, Lab, pause};
 use crate::oracle::Expect;
@@ -40,7 +41,7 @@ fn there_and_back_inside_one_schedule() {
     let guest = Guest::silent(1);
     lab.start(&guest, "a");
     // Enough rounds for a busy machine to come back within them.
-    agents(&lab, "[announce]\nrounds = 14\n", &[]);
+    agents(&lab, &format!("[announce]\nrounds = 14\n{KNOWN}"), &[]);
     let evidence = lab.capture("migration", || {
         lab.migrate(&guest, "a", "b", &[]);
         lab.migrate(&guest, "b", "a", &[]);
@@ -55,7 +56,7 @@ fn there_and_back_inside_one_schedule() {
     }));
     let expect = Expect {
         rounds: rounds.clone(),
-        ..Expect::default()
+        ..known()
     };
     assert_kept(&evidence, &expect);
     let [there, back] = &evidence.migrations[..] else {

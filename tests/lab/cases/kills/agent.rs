@@ -4,6 +4,7 @@ use super::{assert_settled, now, replace_agent, wait_for_fabric};
 use crate::cases::failures::{
     assert_told, hold_after_stop, hurry, migrate_slowly, only, play, qemu, signal, stage,
 };
+use crate::cases::retractions::{KNOWN, known};
 use crate::cases::{ROUNDS_OUT, agents, assert_kept, assert_kept_but, assert_learned};
 use crate::evidence::{Figures, Stamp};
 use crate::lab::{Guest, Lab, pause};
@@ -70,19 +71,19 @@ fn the_destinations_agent_dies_between_two_rounds() {
     let lab = Lab::up("agent-b-rounds", 2);
     let guest = Guest::silent(1);
     lab.start(&guest, "a");
-    agents(&lab, "[announce]\nrounds = 8\n", &[]);
+    agents(&lab, &format!("[announce]\nrounds = 8\n{KNOWN}"), &[]);
     let mut killed = Stamp(0);
     let evidence = lab.capture("migration", || {
         lab.migrate(&guest, "a", "b", &[]);
         wait_for_fabric(&lab, &guest, "b");
         lab.run("agent", &["b", "kill"]);
         killed = now();
-        lab.agent("b", "", &[]);
+        lab.agent("b", KNOWN, &[]);
         pause(ROUNDS_OUT);
     });
     let expect = Expect {
         rounds: vec![0.0, 50.0, 200.0, 450.0, 800.0, 1_250.0, 1_800.0, 2_350.0],
-        ..Expect::default()
+        ..known()
     };
     assert_kept_but(&evidence, &expect, &[Rule::RoundMissing]);
     let migration = only(&evidence);
@@ -106,14 +107,14 @@ fn an_arrival_that_no_agent_saw_is_announced_once() {
         });
         assert!(arrived, "the migration failed");
         pause(ROUNDS_OUT);
-        lab.agent("b", "", &[]);
+        lab.agent("b", KNOWN, &[]);
         pause(ROUNDS_OUT);
         replace_agent(&lab, "b");
         pause(ROUNDS_OUT);
     });
     assert_kept_but(
         &evidence,
-        &Expect::default(),
+        &known(),
         &[Rule::RoundMissing, Rule::RoundAstray],
     );
     let migration = only(&evidence);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{assert_settled, now, replace_agent, replace_libvirtd, wait_for_fabric};
 use crate::cases::failures::{assert_told, hurry, migrate_slowly, only, play, stage};
+use crate::cases::retractions::{KNOWN, known};
 use crate::cases::{ROUNDS_OUT, agents, assert_kept, assert_kept_but, assert_learned};
 use crate::evidence::{Figures, Stamp};
 use crate::lab::{Guest, Lab, pause};
@@ -20,7 +21,7 @@ fn an_agent_that_starts_before_libvirtd_waits_for_it() {
     lab.start(&guest, "a");
     for host in ["a", "b"] {
         lab.run("libvirtd", &[host, "kill"]);
-        lab.launch_agent(host, "");
+        lab.launch_agent(host, KNOWN);
         let ready = lab.try_run("agent", &[host, "get", "/-/ready"]);
         assert!(!ready.status.success(), "{host}: {ready:?}");
         lab.run("libvirtd", &[host, "start"]);
@@ -46,7 +47,7 @@ fn agents_and_libvirtd_die_at_once() {
             }
             replace_libvirtd(&lab, "b");
             for host in ["a", "b"] {
-                lab.agent(host, "", &[]);
+                lab.agent(host, KNOWN, &[]);
             }
         });
         assert!(!arrived, "the migration succeeded");
@@ -59,7 +60,7 @@ fn agents_and_libvirtd_die_at_once() {
         lab.migrate(&guest, "a", "b", &[]);
         pause(ROUNDS_OUT);
     });
-    assert_kept(&evidence, &Expect::default());
+    assert_kept(&evidence, &known());
     assert_settled(&lab, &guest, "b");
     assert_told(&lab, "b", &["destination completed"]);
 }
@@ -71,7 +72,7 @@ fn an_agent_that_is_told_to_end_between_two_rounds() {
     let lab = Lab::up("agent-ends", 2);
     let guest = Guest::silent(1);
     lab.start(&guest, "a");
-    agents(&lab, "[announce]\nrounds = 8\n", &[]);
+    agents(&lab, &format!("[announce]\nrounds = 8\n{KNOWN}"), &[]);
     let mut ended = Stamp(0);
     let evidence = lab.capture("migration", || {
         lab.migrate(&guest, "a", "b", &[]);
@@ -82,12 +83,12 @@ fn an_agent_that_is_told_to_end_between_two_rounds() {
         ended = now();
         let ledger = lab.try_run("host", &["b", "cat", "/run/macmoved/state"]);
         assert!(!ledger.status.success(), "{ledger:?}");
-        lab.agent("b", "", &[]);
+        lab.agent("b", KNOWN, &[]);
         pause(ROUNDS_OUT);
     });
     let expect = Expect {
         rounds: vec![0.0, 50.0, 200.0, 450.0, 800.0, 1_250.0, 1_800.0, 2_350.0],
-        ..Expect::default()
+        ..known()
     };
     assert_kept_but(&evidence, &expect, &[Rule::RoundMissing]);
     let migration = only(&evidence);

@@ -4,10 +4,11 @@ use super::{assert_settled, replace_libvirtd};
 use crate::cases::failures::{
     assert_told, history, hold_after_stop, hurry, migrate_slowly, only, play, qemu, stage,
 };
-use crate::cases::{ROUNDS_OUT, assert_kept, assert_learned};
+use crate::cases::retractions::known;
+use crate::cases::{ROUNDS_OUT, assert_kept, assert_kept_but, assert_learned};
 use crate::evidence::{Evidence, Figures};
 use crate::lab::{Guest, Lab, pause};
-use crate::oracle::Expect;
+use crate::oracle::{Expect, Rule};
 
 /// A migration that ends with a libvirtd: the guest stays where it is.
 fn comes_to_nothing(lab: &Lab, guest: &Guest, kill: impl FnOnce()) -> Evidence {
@@ -98,7 +99,7 @@ fn the_destinations_libvirtd_dies_between_two_rounds() {
 fn the_sources_libvirtd_dies_once_the_guest_has_arrived() {
     let guest = Guest::silent(1);
     let lab = stage("libvirtd-a-rounds", &guest);
-    let evidence = play(&lab, || {
+    let evidence = lab.capture("migration", || {
         let destination = lab.watch("b");
         migrate_slowly(&lab, &guest, &[], || {
             hurry(&lab, &guest);
@@ -109,7 +110,9 @@ fn the_sources_libvirtd_dies_once_the_guest_has_arrived() {
         // Where libvirtd was quicker the guest has left as it should.
         lab.try_run("guest", &["stop", guest.name(), "a"]);
         lab.wait_for_agent("a");
+        pause(ROUNDS_OUT);
     });
+    assert_kept_but(&evidence, &known(), &[Rule::RetractionMissing]);
     assert_learned(&Figures::of(&evidence, only(&evidence), 0));
     assert_settled(&lab, &guest, "b");
     assert_told(&lab, "b", &["destination completed"]);

@@ -6,10 +6,11 @@ use std::{env, thread};
 
 use super::{assert_settled, now, replace_agent};
 use crate::cases::failures::stage;
+use crate::cases::retractions::{KNOWN, known};
 use crate::cases::{ROUNDS_OUT, assert_kept_but, count};
 use crate::evidence::{Evidence, Place, RARP, fabric_port};
 use crate::lab::{Guest, Lab, pause};
-use crate::oracle::{Expect, Rule};
+use crate::oracle::Rule;
 
 /// The seed of a quick run, which is the same each time; a full one draws its own and says it.
 /// `LAB_SEED` replays a run.
@@ -99,7 +100,7 @@ fn kill_at(
             thread::sleep(point.after);
             lab.run(point.victim, &[host, "kill"]);
             if point.victim == "agent" {
-                lab.agent(host, "", &[]);
+                lab.agent(host, KNOWN, &[]);
             } else {
                 lab.run("libvirtd", &[host, "start"]);
             }
@@ -157,21 +158,28 @@ fn assert_reachable(lab: &Lab, guest: &Guest, home: &str) {
     }
 }
 
-/// What holds for every capture. Who dies may take rounds along. Where libvirt lost track of its
-/// guest, which was then `tidied` up, it may have run twice, and nobody's frames could be right.
+/// What holds for every capture. Who dies may take rounds and retractions along. Where libvirt lost
+/// track of its guest, which was then `tidied` up, it may have run twice, and nobody's frames could
+/// be right.
 fn assert_sound(evidence: &Evidence, home: &str, tidied: bool) {
-    let mut broken = vec![Rule::RoundMissing, Rule::RoundAstray, Rule::RollbackMissing];
+    let mut broken = vec![
+        Rule::RoundMissing,
+        Rule::RoundAstray,
+        Rule::RollbackMissing,
+        Rule::RetractionMissing,
+    ];
     if tidied {
         let twofold = [
             Rule::SourceSilent,
             Rule::DestinationSilent,
             Rule::FabricAstray,
             Rule::OneMove,
+            Rule::RetractionAstray,
             Rule::Unasked,
         ];
         broken.extend(twofold);
     }
-    assert_kept_but(evidence, &Expect::default(), &broken);
+    assert_kept_but(evidence, &known(), &broken);
     let at_port = |frame: &&crate::evidence::Frame| matches!(frame.place, Place::Port(_));
     let mut announcements = evidence
         .frames

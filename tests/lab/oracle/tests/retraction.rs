@@ -64,3 +64,13 @@ fn a_retraction_where_there_should_be_none() {
         &["port-a-br0.pcap frame 2"],
     );
 }
+
+#[test]
+fn a_retraction_of_a_guest_that_is_back() {
+    assert_eq!(Scene::rolled_back().violations(&expect()), []);
+    for port in ["a-br0", "b-br0"] {
+        let mut scene = Scene::rolled_back();
+        scene.port(port, RESUME + 50.0, unarp(&HOST, ADDRESS));
+        scene.breaks_under(&expect(), Rule::RetractionAstray, &["br0.pcap frame"]);
+    }
+}
