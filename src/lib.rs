@@ -31,10 +31,14 @@ pub mod emit;
 pub mod listen;
 pub mod observe;
 
+#[cfg(feature = "agent")]
 pub mod metrics;
 
+#[cfg(feature = "agent")]
 pub mod control;
 
+#[cfg(feature = "agent")]
 pub mod daemon;
 
+#[cfg(feature = "agent")]
 pub mod cli;

@@ -6,6 +6,7 @@
 
 pub mod bpf;
 pub mod clock;
+#[cfg(feature = "agent")]
 pub mod event_loop;
 pub mod link_address;
 pub mod named_socket;
@@ -13,7 +14,11 @@ pub mod netlink;
 pub mod packet;
 pub mod packet_ear;
 pub mod timer;
+#[cfg(feature = "agent")]
 pub mod virt_connection;
+#[cfg(feature = "agent")]
 pub mod virt_events;
+#[cfg(feature = "agent")]
 pub mod virt_leases;
+#[cfg(feature = "agent")]
 pub mod virt_links;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use macmoved::engine::Standing;
-use macmoved::model::{Ifindex, Instant, Interface, MacAddr, Timestamp};
+use macmoved::model::{AddressRefusal, Ifindex, Instant, Interface, MacAddr, Timestamp};
 use macmoved::observe::addresses::{self, Book, Change, Listens, Way, Word};
 use macmoved::observe::unarp;
 use macmoved::sys::packet_ear::{Received, Whom};
@@ -100,7 +100,7 @@ fn at_port(octets: &[u8], way: Way) {
                 let frame = Frame::parse(octets).unwrap();
                 assert_eq!(frame.source, GUEST);
             }
-            Word::Other(ip) => {
+            Word::Other(ip, by) => {
                 let frame = Frame::parse(octets).unwrap();
                 let said = match frame.body {
                     Body::Garp(garp) => garp.addresses(),
@@ -108,7 +108,8 @@ fn at_port(octets: &[u8], way: Way) {
                     Body::Rarp(..) | Body::Unarp(_) => panic!("{frame} claims {ip}"),
                 };
                 assert_eq!(said.sender_ip, ip.get());
-                assert_ne!(said.sender_mac, GUEST);
+                assert_eq!(said.sender_mac, by);
+                assert_ne!(by, GUEST);
             }
         }
     }
@@ -128,6 +129,7 @@ fn one_after_the_other(mut octets: &[u8]) {
     let listens = Listens {
         dhcp: true,
         snoop: true,
+        lease: true,
     };
     let mut book = Book::new(GUEST, listens);
     let mut now = Instant::ZERO;
@@ -146,6 +148,7 @@ fn one_after_the_other(mut octets: &[u8]) {
             0 => (Way::FromGuest, way & 2 != 0),
             _ => (Way::ToGuest, way & 2 != 0),
         };
+        let foreign = foreign.then_some(AddressRefusal::Host);
         for word in addresses::read(frame, way, GUEST) {
             let changes = book.hear(now, word, foreign);
             follow(&mut told, &changes);
@@ -165,9 +168,15 @@ fn follow(told: &mut BTreeMap<macmoved::model::HostIp, Standing>, changes: &[Cha
                 assert!(before.is_some(), "{} was never told", sighting.ip);
                 before
             }
-            Standing::Held | Standing::Contested => told.insert(sighting.ip, *standing),
+            Standing::Held
+            | Standing::Waiting
+            | Standing::Contested { .. }
+            | Standing::Refused { .. } => told.insert(sighting.ip, *standing),
         };
         assert_ne!(before, Some(*standing));
-        assert!(told.len() <= Interface::ADDRESSES);
+        let refused = |standing: &&Standing| matches!(standing, Standing::Refused { .. });
+        let refused = told.values().filter(refused).count();
+        assert!(refused <= Interface::ADDRESSES);
+        assert!(told.len() - refused <= Interface::ADDRESSES);
     }
 }
