@@ -5,7 +5,7 @@ use crate::engine::{
 };
 use crate::model::{
     AddressRefusal, AddressSource, FrameKind, GuestName, HostIp, LinkState, MacAddr, Phase,
-    SendFault,
+    SendFault, Timestamp,
 };
 
 /// Another station has the address.
@@ -254,9 +254,9 @@ fn people_see_every_address_with_its_origin_its_age_and_how_it_stands() {
     let mut world = World::new(policy);
     world.given = vec![ip(1), ip(3)];
     let mut world = running(world);
-    let read = crate::model::Timestamp::of(world.now, 0);
+    let read = Timestamp::of(world.now, 0);
     world.wait(1_000);
-    let heard = crate::model::Timestamp::of(world.now, 0);
+    let heard = Timestamp::of(world.now, 0);
     for (last, standing) in [
         (3, CONTESTED),
         (4, CONTESTED),
@@ -289,10 +289,7 @@ fn people_see_every_address_with_its_origin_its_age_and_how_it_stands() {
     world.wait(1_000);
     hear(&mut world, 5, Standing::Held);
     let addresses = &world.engine.snapshot().guests[0].addresses;
-    assert_eq!(
-        addresses[3].since_ns,
-        crate::model::Timestamp::of(world.now, 0)
-    );
+    assert_eq!(addresses[3].since_ns, Timestamp::of(world.now, 0));
 }
 
 #[test]
@@ -314,8 +311,7 @@ fn a_guest_known_by_its_links_alone_that_leaves_at_once_is_retracted_all_the_sam
     (world.by_links, world.given) = (true, vec![ip(1)]);
     world.arrive(1);
     world.by_links = false;
-    let staged = world.rounds(1).len();
-    assert_eq!(staged, 2, "its rounds are still going out");
+    assert_eq!(world.rounds(1).len(), 2, "rounds are still going out");
     leave(&mut world);
     assert_eq!(retracted(&world), [(0, 1)]);
 }
