@@ -1,4 +1,6 @@
-use super::world::{World, guest, link, port, tap};
+mod told;
+
+use super::world::{World, guest, link, port};
 use crate::engine::hint::FORETOLD;
 use crate::engine::{
     Action, Count, DescribeFault, Event, GuestFacts, Lifecycle, MigrationStatus, Policy, Queue,
@@ -342,29 +344,6 @@ fn a_guest_that_libvirt_does_not_know_after_all_is_not_announced() {
 }
 
 #[test]
-fn what_speaks_against_a_nic_is_told_once_and_on_libvirts_word() {
-    use crate::engine::Staging;
-    use crate::model::Refusal;
-    let mut world = World::new(Policy::default());
-    world.slow = true;
-    world.hook(1);
-    let refused = vec![(0, Refusal::LinkMissing(tap(port(1, 0))))];
-    let (guest, generation) = (guest(1), 1);
-    let staging = Staging {
-        frames: Vec::new(),
-        refused,
-    };
-    world.event(Event::Staged {
-        guest,
-        generation,
-        staging,
-    });
-    assert_eq!(world.counted(Count::Refusals), 0);
-    world.says(1, Lifecycle::StartedMigrated);
-    assert_eq!(world.counted(Count::Refusals), 1);
-}
-
-#[test]
 fn a_list_of_libvirt_ranks_above_a_hook() {
     let mut world = World::new(Policy::default());
     world.hook(1);
@@ -382,32 +361,4 @@ fn a_list_of_libvirt_ranks_above_a_hook() {
     world.resume(1);
     world.arrive(2);
     assert_eq!((world.rounds(1).len(), world.rounds(2).len()), (4, 2));
-}
-
-#[test]
-fn what_libvirt_never_confirms_is_told_when_the_arrival_is_over() {
-    use crate::engine::Staging;
-    use crate::model::Refusal;
-    let mut world = World::new(Policy::default());
-    (world.slow, world.mute) = (true, true);
-    world.hook(1);
-    world.says(1, Lifecycle::StartedMigrated);
-    let refused = vec![(0, Refusal::LinkMissing(tap(port(1, 0))))];
-    let (guest, generation) = (guest(1), 1);
-    let staging = Staging {
-        frames: Vec::new(),
-        refused,
-    };
-    world.event(Event::Staged {
-        guest,
-        generation,
-        staging,
-    });
-    world.resume(1);
-    assert_eq!(world.counted(Count::Refusals), 0);
-    world.says(1, Lifecycle::ResumedMigrated);
-    world.wait(2_000);
-    assert_eq!(world.engine.snapshot().history.len(), 1);
-    assert_eq!(world.counted(Count::Refusals), 1);
-    assert_eq!(world.hints(HintOutcome::Unconfirmed), 1);
 }

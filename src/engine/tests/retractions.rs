@@ -1,11 +1,13 @@
+mod waiting;
+
 use super::world::{World, guest, link, port};
 use crate::engine::{
     Action, Cause, Count, Event, GuestFacts, GuestRule, JobCompleted, Lifecycle, MigrationStatus,
-    Pacing, Policy, Round, RunState, Sighting, Standing,
+    Policy, Round, RunState, Sighting, Standing,
 };
 use crate::model::{
     AddressRefusal, AddressSource, FrameKind, GuestName, HostIp, LinkState, MacAddr, Phase,
-    SendFault, Timestamp,
+    Timestamp,
 };
 
 /// Another station has the address.
@@ -369,62 +371,4 @@ fn sources_and_prefixes_that_the_settings_do_not_admit_are_not_believed() {
     hear(&mut world, 3, Standing::Held);
     leave(&mut world);
     assert_eq!(retracted(&world), [(0, 1)]);
-}
-
-#[test]
-fn retractions_wait_for_pacing_and_the_record_for_them() {
-    let pacing = Pacing {
-        frames_per_second: 1,
-        burst: 1,
-        reserve: 1,
-    };
-    let mut world = running(World::new(Policy {
-        pacing,
-        ..policy(&[ip(1), ip(2), ip(3)])
-    }));
-    leave(&mut world);
-    finish(&mut world);
-    assert_eq!(retracted(&world).len(), 1);
-    world.wait(1_500);
-    assert!(world.engine.snapshot().history.is_empty());
-    assert_eq!(retracted(&world).len(), 2);
-    world.wait(1_000);
-    assert_eq!(retracted(&world).len(), 3);
-    let snapshot = world.engine.snapshot();
-    assert_eq!(snapshot.history[0].measured.retractions, 3);
-    assert!(snapshot.guests.is_empty() && snapshot.waiting_frames == 0);
-}
-
-#[test]
-fn a_guest_that_is_back_already_is_not_retracted() {
-    let pacing = Pacing {
-        frames_per_second: 1,
-        burst: 1,
-        reserve: 1,
-    };
-    let mut world = running(World::new(Policy {
-        pacing,
-        ..policy(&[ip(1), ip(2)])
-    }));
-    leave(&mut world);
-    assert_eq!(retracted(&world).len(), 1);
-    world.says(1, Lifecycle::StartedMigrated);
-    world.wait(10_000);
-    assert_eq!(retracted(&world).len(), 1);
-    assert_eq!(world.engine.snapshot().history.len(), 1);
-    assert_eq!(world.engine.snapshot().waiting_frames, 0);
-}
-
-#[test]
-fn what_cannot_be_said_any_more_is_counted() {
-    let mut world = World::new(policy(&[ip(1)]));
-    world.slow = true;
-    let mut world = running(world);
-    leave(&mut world);
-    finish(&mut world);
-    world.finish_stagings();
-    world.wait(5_000);
-    assert_eq!(retracted(&world), []);
-    let fault = Action::Count(Count::Faults(SendFault::NotStaged), 1);
-    assert!(world.actions.contains(&fault));
 }

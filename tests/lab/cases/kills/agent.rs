@@ -44,6 +44,7 @@ fn after_stop(case: &str, host: &str) {
 }
 
 #[test]
+#[ignore = "one of many kills: in tests/run --full"]
 fn the_sources_agent_dies_in_precopy() {
     in_precopy("agent-a-precopy", "a");
 }

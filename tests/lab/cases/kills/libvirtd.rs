@@ -47,6 +47,7 @@ fn the_sources_libvirtd_dies_in_precopy() {
 
 /// The next libvirtd ends what has half arrived, and does not say so.
 #[test]
+#[ignore = "one of many kills: in tests/run --full"]
 fn the_destinations_libvirtd_dies_in_precopy() {
     in_precopy(
         "libvirtd-b-precopy",
