@@ -32,6 +32,8 @@ pub(super) struct Host {
     /// What is staged for each guest: the generation, and the port of each frame.
     pub(super) staged: BTreeMap<usize, (u64, Vec<Ifindex>)>,
     pub(super) heard: [Heard; GUESTS],
+    /// The number of the latest question about each guest: an answer to an earlier one is outdated.
+    pub(super) asked: [u64; GUESTS],
     /// What happens to words to come: how many pass before.
     pub(super) troubles: VecDeque<(u64, Trouble)>,
     /// A word that comes after the next.
@@ -56,6 +58,7 @@ impl Host {
             session: 0,
             staged: BTreeMap::new(),
             heard: [Heard::default(); GUESTS],
+            asked: [0; GUESTS],
             troubles: VecDeque::new(),
             swapped: None,
             fault: None,

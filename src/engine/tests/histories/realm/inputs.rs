@@ -144,9 +144,14 @@ impl Realm {
             Event::Resumed { guest, .. } => (guest, Word::Resume),
             Event::Described {
                 guest,
+                generation,
                 outcome: Err(DescribeFault::Gone),
-                ..
-            } => return heard[number(guest)].unknown(),
+            } => {
+                if generation == self.scene.hosts[host].asked[number(guest)] {
+                    self.scene.hosts[host].heard[number(guest)].unknown();
+                }
+                return;
+            }
             Event::Listed { ref guests } => {
                 for (index, heard) in heard.iter_mut().enumerate() {
                     let facts = guests.iter().find(|facts| facts.guest == guest(index));
@@ -186,6 +191,7 @@ impl Realm {
         let take = it.answers_take;
         match action {
             Action::Describe { guest, generation } => {
+                it.asked[number(guest)] = generation;
                 self.plan_in(take, Item::Describe(host, life, guest, generation));
             }
             Action::Stage {
