@@ -59,6 +59,7 @@ fn ten_guests_at_once_are_each_announced_whole() {
 }
 
 #[test]
+#[ignore = "ten guests once more: in tests/run --full"]
 fn under_slow_pacing_first_frames_go_before_repeats_and_an_eleventh_does_not_wait() {
     let lab = Lab::up("slow-pacing", 2);
     let guests: Vec<_> = (1..=GUESTS + 1).map(Guest::silent).collect();
