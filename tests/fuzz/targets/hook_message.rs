@@ -35,8 +35,14 @@ fuzz_target!(|octets: &[u8]| {
     );
     let Some(hint) = heard.hint else { return };
     let told = domain_xml::parse(message.xml.unwrap()).unwrap();
-    let Event::Foretold { guest, description } = hint else {
-        panic!("a hook says {hint:?}");
+    let (guest, description) = match hint {
+        Event::Foretold { guest, description } => (guest, description),
+        Event::CalledOff { guest } => {
+            let ends = [HookOperation::Stopped, HookOperation::Release];
+            assert!(ends.contains(&heard.operation));
+            return assert_eq!(told.uuid, Some(guest));
+        }
+        other => panic!("a hook says {other:?}"),
     };
     assert_eq!(told.uuid, Some(guest));
     match heard.operation {
