@@ -3,6 +3,9 @@
 use super::{Expect, Rule, Violation, announcement};
 use crate::evidence::{Evidence, Frame, Migration, Place, Stamp, fabric_port, guest_mac};
 
+/// A round that is due so shortly before the guest leaves, in milliseconds, may go or not.
+const LEAVING: f64 = 100.0;
+
 /// One NIC in one migration.
 pub(super) struct Case<'a> {
     pub(super) evidence: &'a Evidence,
@@ -178,7 +181,7 @@ impl<'a> Case<'a> {
             missing.remove(round);
             frames.remove(at);
         }
-        let stay = self.migration.span.end.ms_after(start) - self.expect.tolerance;
+        let stay = self.migration.span.end.ms_after(start) - LEAVING;
         missing.retain(|&(_, due)| due < stay);
         missing
     }

@@ -326,11 +326,11 @@ fn a_frame_that_is_no_round() {
 #[test]
 fn a_round_that_is_late() {
     let mut scene = Scene::whole();
-    scene.ports.get_mut("b-br0").expect("the announcements")[3].0 += 101.0;
+    scene.ports.get_mut("b-br0").expect("the announcements")[3].0 += 401.0;
     scene.breaks(Rule::RoundMissing, &["round 3,"]);
     scene.breaks(
         Rule::RoundAstray,
-        &["port-b-br0.pcap frame 4", "+301.400 ms from RESUME"],
+        &["port-b-br0.pcap frame 5", "+601.400 ms from RESUME"],
     );
 }
 
