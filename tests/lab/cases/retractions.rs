@@ -99,7 +99,7 @@ fn each_address_is_retracted_once_after_each_migration() {
     let times = count(3, 20);
     let expect = Expect {
         retracted: ADDRESSES.map(|ip| (1, ip)).to_vec(),
-        ..Expect::default()
+        ..unhurried()
     };
     let evidence = migrations(&lab, "given", &given, ways().take(times), &expect);
     assert_eq!(evidence.migrations.len(), times);
@@ -108,7 +108,7 @@ fn each_address_is_retracted_once_after_each_migration() {
     let told = |name: &str, first: usize, times: usize, said: usize| {
         let expect = Expect {
             retracted: [(2, Ipv4Addr::new(192, 0, 2, 2))].repeat(said.min(1)),
-            ..Expect::default()
+            ..unhurried()
         };
         let ways = ways().skip(first).take(times);
         let evidence = migrations(&lab, name, &heard, ways, &expect);
@@ -129,10 +129,18 @@ fn each_address_is_retracted_once_after_each_migration() {
     assert!(metrics.contains("macmove_contested_addresses_total 1\n"));
     let expect = Expect {
         retracted: vec![(3, Ipv4Addr::new(192, 0, 2, 3))],
-        ..Expect::default()
+        ..unhurried()
     };
     let evidence = migrations(&lab, "liar", &liar, ways().take(1), &expect);
     assert_eq!(evidence.retractions().count(), 1);
+}
+
+/// Three emulated guests leave a machine of two CPUs little for rounds.
+fn unhurried() -> Expect {
+    Expect {
+        tolerance: 2_000.0,
+        ..Expect::default()
+    }
 }
 
 #[test]
