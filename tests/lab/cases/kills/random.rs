@@ -140,8 +140,13 @@ fn tidy(
         .iter()
         .filter(|&&host| host != home || found.running.is_empty())
     {
-        // libvirt may end it at the same time.
-        lab.try_run("guest", &["stop", guest.name(), host]);
+        // libvirt may end it at the same time, and holds it for up to half a minute meanwhile.
+        for _ in 0..4 {
+            lab.try_run("guest", &["stop", guest.name(), host]);
+            if !Whereabouts::of(lab, guest).known.contains(host) {
+                break;
+            }
+        }
     }
     if found.running.is_empty() {
         lab.start(guest, home);
