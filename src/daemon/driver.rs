@@ -301,7 +301,8 @@ impl Driver {
                 let policy = self.hot().engine().policy().clone();
                 let hearsay = self.hot().engine().hearsay();
                 // As many at a time as the control socket has callers and libvirt's worker takes.
-                tokio::spawn(async move {
+                let work = stager.work().clone();
+                work.spawn(async move {
                     let report = plan_report::report(answer, &policy, &stager, &hearsay).await;
                     if reply.send(report).is_err() {
                         tracing::debug!("the caller left before its plan was ready");

@@ -351,8 +351,7 @@ fn assemble(seed: Seed) -> Result<Driver, RunError> {
     let ledger = Ledger::start(seed.state, seed.emit.dry_run, Arc::clone(&seed.emit.brake))
         .map_err(RunError::Runtime)?;
     let emitter = Emitter::open(seed.emit)?;
-    let (stager, netlink) = emitter.stager().map_err(RunError::Stager)?;
-    tokio::spawn(netlink);
+    let stager = emitter.stager().map_err(RunError::Stager)?;
     let links = Links::open().map_err(RunError::Links)?;
     let listens = listens(seed.engine.policy());
     let listener = Listener::start(seed.listen.clone())?;

@@ -54,11 +54,12 @@ impl Stagings {
 
     fn start(&mut self, stager: &Stager, guest: GuestId, next: Next) {
         self.guests.insert(guest, None);
-        let stager = stager.clone();
-        self.tasks.spawn(async move {
+        let own = stager.clone();
+        let staging = async move {
             let Next { generation, plan } = next;
-            Stage::Resolved(stager.stage(guest, generation, &plan).await)
-        });
+            Stage::Resolved(own.stage(guest, generation, &plan).await)
+        };
+        self.tasks.spawn_on(staging, stager.work());
     }
 
     /// Goes on with a staging once `written` has told whether its leftovers are in the ledger.

@@ -102,13 +102,12 @@ impl Emitter {
         self.transmitter.route()
     }
 
-    /// A stager for this emitter's ways. The future drives its netlink socket and has to be
-    /// spawned.
+    /// A stager for this emitter's ways, with a thread of its own.
     ///
     /// # Errors
     ///
-    /// Those of opening the socket.
-    pub fn stager(&self) -> io::Result<(Stager, impl Future<Output = ()> + Send + 'static)> {
+    /// Those of opening a netlink socket and of starting the thread.
+    pub fn stager(&self) -> io::Result<Stager> {
         Stager::start(self.route(), self.uplinks.clone())
     }
 

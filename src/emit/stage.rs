@@ -1,14 +1,17 @@
 //! Asks the kernel for what a plan depends on. Slow and allocating, so that firing is neither.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::link::LinkExtentMask;
 use rtnetlink::Handle;
-use tokio::sync::Mutex;
+use tokio::runtime;
+use tokio::sync::{Mutex, oneshot};
 
 use super::prepared::Prepared;
 use super::resolve::{Host, resolve};
@@ -37,6 +40,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Stager {
     handle: Handle,
+    /// The runtime of the thread that asks.
+    work: runtime::Handle,
+    /// That thread ends with the last stager.
+    _alive: Arc<oneshot::Sender<Infallible>>,
     /// Held while one guest's questions are open: to a second dump on the same socket the kernel
     /// says `EBUSY` (`__netlink_dump_start` in `net/netlink/af_netlink.c`).
     asking: Arc<Mutex<()>>,
@@ -45,24 +52,41 @@ pub struct Stager {
 }
 
 impl Stager {
-    /// Opens a netlink socket in the network namespace of the calling thread. The future has to be
-    /// spawned; it drives the socket and ends when the last stager is dropped.
+    /// Opens a netlink socket in the network namespace of the calling thread, and starts a thread
+    /// that drives it.
     ///
     /// # Errors
     ///
-    /// Those of opening the socket.
-    pub(super) fn start(
-        route: Route,
-        uplinks: Vec<LinkName>,
-    ) -> io::Result<(Self, impl Future<Output = ()> + Send + 'static)> {
-        let (connection, handle, _) = rtnetlink::new_connection()?;
-        let stager = Self {
+    /// Those of opening the socket, and of starting a thread with a runtime.
+    pub(super) fn start(route: Route, uplinks: Vec<LinkName>) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (connection, handle, _) = {
+            let _inside = runtime.enter();
+            rtnetlink::new_connection()?
+        };
+        runtime.spawn(connection);
+        let work = runtime.handle().clone();
+        let (alive, ended) = oneshot::channel();
+        thread::Builder::new()
+            .name("stager".to_owned())
+            .spawn(move || runtime.block_on(ended))?;
+        Ok(Self {
             handle,
+            work,
+            _alive: Arc::new(alive),
             asking: Arc::default(),
             route,
             uplinks,
-        };
-        Ok((stager, connection))
+        })
+    }
+
+    /// Where [`Self::stage`] belongs: on a thread that no frame waits for. The kernel answers within
+    /// the call that asks, under a lock (RTNL) that others may hold for long.
+    #[must_use]
+    pub const fn work(&self) -> &runtime::Handle {
+        &self.work
     }
 
     /// What `[network] uplinks` says, from here on.

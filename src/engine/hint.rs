@@ -97,16 +97,11 @@ impl Engine {
     }
 
     fn stage_foretold(&mut self, now: Instant, id: GuestId) {
-        let generation = self.next_generation();
-        let Some(guest) = self.guests.get_mut(&id) else {
+        let Some(generation) = self.begin_anew(id, now) else {
             return;
         };
-        guest.generation = generation;
-        guest.asked = Some(now);
-        guest.question = now;
-        guest.ask_again = None;
-        guest.staging = None;
-        let plan = guest.plan.clone();
+        let plan = self.guests.get(&id).map(|guest| guest.plan.clone());
+        let plan = plan.unwrap_or_default();
         self.held.insert(id);
         self.act(Action::Stage {
             guest: id,

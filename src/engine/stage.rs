@@ -22,10 +22,18 @@ pub(super) const LAST_WORD: Duration = Duration::from_secs(1);
 impl Engine {
     /// Asks libvirt for the guest's XML, to stage it.
     pub(super) fn ask(&mut self, id: GuestId, now: Instant) {
+        if let Some(generation) = self.begin_anew(id, now) {
+            self.act(Action::Describe {
+                guest: id,
+                generation,
+            });
+        }
+    }
+
+    /// Begins a staging and numbers it: what was staged or asked before is outdated.
+    pub(super) fn begin_anew(&mut self, id: GuestId, now: Instant) -> Option<u64> {
         let generation = self.next_generation();
-        let Some(guest) = self.guests.get_mut(&id) else {
-            return;
-        };
+        let guest = self.guests.get_mut(&id)?;
         guest.generation = generation;
         guest.asked = Some(now);
         guest.question = now;
@@ -34,10 +42,7 @@ impl Engine {
         guest.learning = None;
         guest.gone = None;
         guest.staging = None;
-        self.act(Action::Describe {
-            guest: id,
-            generation,
-        });
+        Some(generation)
     }
 
     pub(super) fn described(

@@ -40,8 +40,7 @@ impl Agent {
         let guest = runtime.block_on(only_guest(&mut listener));
         let emitter = Emitter::open(settings(route)).unwrap();
         let prepared = runtime.block_on(async {
-            let (stager, connection) = emitter.stager().unwrap();
-            tokio::spawn(connection);
+            let stager = emitter.stager().unwrap();
             stager.stage(guest, 0, &plan("vnet1")).await
         });
         assert_eq!(prepared.staging.frames.len(), 1);

@@ -54,8 +54,7 @@ impl Driver {
             .unwrap();
         let entered = runtime.enter();
         let emitter = Emitter::open(settings).unwrap();
-        let (stager, netlink) = emitter.stager().unwrap();
-        runtime.spawn(netlink);
+        let stager = emitter.stager().unwrap();
         let links = open();
         drop(entered);
         let mut driver = Self {
@@ -225,10 +224,10 @@ impl Driver {
                     plan,
                 } => {
                     let stager = self.stager.clone();
-                    let handle = self.runtime.as_ref().unwrap().handle();
+                    let work = stager.work().clone();
                     self.stagings.spawn_on(
                         async move { stager.stage(guest, generation, &plan).await },
-                        handle,
+                        &work,
                     );
                 }
                 Action::Unstage { guest, stays } => {

@@ -41,6 +41,8 @@ impl Host {
         while std::fs::read_link(&its).unwrap() == own {
             std::thread::sleep(Duration::from_millis(1));
         }
+        // It would look for its own addresses at a time of its own, which ears hear.
+        host.sh("sh -c 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6'");
         host
     }
 

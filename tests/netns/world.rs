@@ -313,23 +313,17 @@ impl Rig {
 
     pub(crate) fn stage(&self, plan: &Plan) -> Prepared {
         self.runtime.block_on(async {
-            let (stager, connection) = self.emitter.stager().unwrap();
-            let driver = tokio::spawn(connection);
-            let prepared = stager.stage(GUEST, 1, plan).await;
-            driver.abort();
-            prepared
+            let stager = self.emitter.stager().unwrap();
+            stager.stage(GUEST, 1, plan).await
         })
     }
 
     /// Stages the plan so many times at once, as for guests that arrive together.
     pub(crate) fn stage_at_once(&self, plan: &Plan, times: u64) -> Vec<Prepared> {
         self.runtime.block_on(async {
-            let (stager, connection) = self.emitter.stager().unwrap();
-            let driver = tokio::spawn(connection);
+            let stager = self.emitter.stager().unwrap();
             let all = (1..=times).map(|generation| stager.stage(GUEST, generation, plan));
-            let prepared = futures_util::future::join_all(all).await;
-            driver.abort();
-            prepared
+            futures_util::future::join_all(all).await
         })
     }
 

@@ -87,14 +87,20 @@ fn a_departure_that_libvirt_forgot_is_over() {
     );
 }
 
-#[test]
-fn a_rollback_whose_rounds_go_when_libvirt_is_lost_stays_one() {
+/// A guest that stands in its departure.
+fn stopped_to_leave() -> World {
     let mut world = World::new(Policy::default());
     world.event(Event::LibvirtConnected);
     world.list(&[(1, RunState::Running)]);
     world.migration(1, MigrationStatus::Setup);
     world.wait(500);
     world.stop(1);
+    world
+}
+
+#[test]
+fn a_rollback_whose_rounds_go_when_libvirt_is_lost_stays_one() {
+    let mut world = stopped_to_leave();
     world.resume(1);
     world.wait(100);
     world.event(Event::LibvirtLost);
@@ -108,12 +114,7 @@ fn a_rollback_whose_rounds_go_when_libvirt_is_lost_stays_one() {
 /// A libvirt that dies while the guest stands ends the migration when it starts again.
 #[test]
 fn a_rollback_that_only_a_list_shows_is_over_with_its_rounds() {
-    let mut world = World::new(Policy::default());
-    world.event(Event::LibvirtConnected);
-    world.list(&[(1, RunState::Running)]);
-    world.migration(1, MigrationStatus::Setup);
-    world.wait(500);
-    world.stop(1);
+    let mut world = stopped_to_leave();
     world.event(Event::LibvirtLost);
     world.wait(400);
     world.event(Event::LibvirtConnected);

@@ -1,18 +1,23 @@
 use super::{World, finish, ip, leave, policy, retracted, running};
 use crate::engine::{Action, Count, Lifecycle, Pacing, Policy};
-use crate::model::SendFault;
+use crate::model::{HostIp, SendFault};
 
-#[test]
-fn retractions_wait_for_pacing_and_the_record_for_them() {
+/// A running guest with these addresses, where one frame a second leaves.
+fn slow(addresses: &[HostIp]) -> World {
     let pacing = Pacing {
         frames_per_second: 1,
         burst: 1,
         reserve: 1,
     };
-    let mut world = running(World::new(Policy {
+    running(World::new(Policy {
         pacing,
-        ..policy(&[ip(1), ip(2), ip(3)])
-    }));
+        ..policy(addresses)
+    }))
+}
+
+#[test]
+fn retractions_wait_for_pacing_and_the_record_for_them() {
+    let mut world = slow(&[ip(1), ip(2), ip(3)]);
     leave(&mut world);
     finish(&mut world);
     assert_eq!(retracted(&world).len(), 1);
@@ -28,15 +33,7 @@ fn retractions_wait_for_pacing_and_the_record_for_them() {
 
 #[test]
 fn a_guest_that_is_back_already_is_not_retracted() {
-    let pacing = Pacing {
-        frames_per_second: 1,
-        burst: 1,
-        reserve: 1,
-    };
-    let mut world = running(World::new(Policy {
-        pacing,
-        ..policy(&[ip(1), ip(2)])
-    }));
+    let mut world = slow(&[ip(1), ip(2)]);
     leave(&mut world);
     assert_eq!(retracted(&world).len(), 1);
     world.says(1, Lifecycle::StartedMigrated);

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 use std::{env, thread};
 
-use super::{assert_settled, now, replace_agent};
-use crate::cases::failures::stage;
+use super::{assert_settled, now, replace_agent, replace_libvirtd};
+use crate::cases::failures::{qemu, stage};
 use crate::cases::retractions::{KNOWN, known};
 use crate::cases::{ROUNDS_OUT, assert_kept_but, count};
 use crate::evidence::{Evidence, Place, RARP, fabric_port};
@@ -140,12 +140,13 @@ fn tidy(
         .iter()
         .filter(|&&host| host != home || found.running.is_empty())
     {
-        // libvirt may end it at the same time, and holds it for up to half a minute meanwhile.
-        for _ in 0..4 {
-            lab.try_run("guest", &["stop", guest.name(), host]);
-            if !Whereabouts::of(lab, guest).known.contains(host) {
-                break;
-            }
+        // libvirt may end it at the same time.
+        lab.try_run("guest", &["stop", guest.name(), host]);
+        if Whereabouts::of(lab, guest).known.contains(host) {
+            // libvirtd 9.0 holds for ever what it was about to take in when it was killed.
+            let kill = "kill -KILL \"$(cat \"$0\")\"";
+            lab.try_run("host", &[host, "sh", "-c", kill, &qemu(guest)]);
+            replace_libvirtd(lab, host);
         }
     }
     if found.running.is_empty() {
