@@ -27,12 +27,16 @@ mod emit;
 mod faults;
 #[path = "netns/floods.rs"]
 mod floods;
+#[path = "netns/host.rs"]
+mod host;
 #[path = "netns/hot_path.rs"]
 mod hot_path;
 #[path = "netns/leftovers.rs"]
 mod leftovers;
 #[path = "netns/links.rs"]
 mod links;
+#[path = "netns/nd.rs"]
+mod nd;
 #[path = "netns/ports.rs"]
 mod ports;
 #[path = "netns/queues.rs"]

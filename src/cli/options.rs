@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::control::LONGEST_PAUSE;
-use crate::model::{HostIp, MacAddr, VlanId};
+use crate::model::{HostIpv4, MacAddr, VlanId};
 
 /// Shows what macmoved does on this host, and what it would send
 #[derive(Debug, Parser)]
@@ -117,7 +117,7 @@ pub(super) enum FrameKind {
         #[arg(long, value_name = "HOSTMAC", value_parser = station)]
         source: MacAddr,
         /// The address that is gone
-        ip: HostIp,
+        ip: HostIpv4,
         #[command(flatten)]
         common: FrameOptions,
     },
@@ -127,7 +127,7 @@ pub(super) enum FrameKind {
         #[arg(value_parser = station)]
         mac: MacAddr,
         /// The guest's IPv4 address
-        ip: HostIp,
+        ip: HostIpv4,
         #[command(flatten)]
         common: FrameOptions,
     },

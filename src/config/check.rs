@@ -11,7 +11,7 @@ use super::keys::{self, Rule};
 use super::settings::{GuestTable, HandoffTable, Settings};
 use super::validated::{Access, Config, Handoff, Libvirt, Metrics, Peer, Unarp};
 use crate::engine::{AddressPolicy, GuestRule, Pacing, Policy, Rounds};
-use crate::model::{AddressSource, HostIp, Prefix};
+use crate::model::{AddressSource, HostIpv4, Prefix};
 
 /// Longest libvirt URI: four times the longest in libvirt's own documentation.
 const URI_OCTETS: usize = 512;
@@ -201,13 +201,13 @@ fn guest_rules(guests: &[GuestTable]) -> Result<Vec<GuestRule>, Fault> {
 }
 
 /// The IPv4 addresses of one table; `pending` says of the others that they have no effect.
-fn guest_addresses(index: usize, guest: &GuestTable) -> Result<Vec<HostIp>, Fault> {
+fn guest_addresses(index: usize, guest: &GuestTable) -> Result<Vec<HostIpv4>, Fault> {
     let path = format!("guest.{index}.addresses");
     let addresses: Vec<IpAddr> = parsed(&path, &guest.addresses)?;
     let mut found = Vec::new();
     for (index, address) in addresses.iter().enumerate() {
         if let IpAddr::V4(address) = *address {
-            let ip = HostIp::try_from(address);
+            let ip = HostIpv4::try_from(address);
             found.push(
                 ip.map_err(|error| Fault::but(&format!("{path}.{index}"), error.to_string()))?,
             );

@@ -202,7 +202,7 @@ impl Work {
         let entry = self.neighbours.read(unarp.link, unarp.address);
         let entry = entry.map_err(|error| refused_by_kernel(&error))?;
         let entry = self.rules.judge(unarp, entry, clock::now())?;
-        match self.next_hops.contains(unarp.address).await {
+        match self.next_hops.contains(unarp.address.into()).await {
             Ok(false) => {}
             Ok(true) => return Err(UnarpRefusal::NextHop),
             Err(failure) => {

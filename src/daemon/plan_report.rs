@@ -11,7 +11,7 @@ use crate::engine::{
     plan, retractions,
 };
 use crate::listen::libvirt::FindGuestError;
-use crate::model::{FrameKind, GuestDescription, GuestId, HostIp, Refusal};
+use crate::model::{FrameKind, GuestDescription, GuestId, HostIpv4, Refusal};
 
 /// What libvirt answers to the question for a guest.
 type Found = Result<(GuestId, GuestDescription), FindGuestError>;
@@ -50,7 +50,7 @@ fn outline(
     description: GuestDescription,
     plan: &Plan,
     prepared: &Prepared,
-    retractions: &[(u16, HostIp)],
+    retractions: &[(u16, HostIpv4)],
 ) -> Outline<StagedNic> {
     let name = Some(description.name.as_str().to_owned());
     let nics = (0..).zip(description.interfaces).map(|(index, interface)| {
@@ -109,7 +109,11 @@ fn staged(index: u16, nic: OutlinedNic, prepared: &Prepared) -> StagedNic {
 }
 
 /// What would be said of one NIC's addresses, for each link that it would leave by.
-fn retracted(index: u16, prepared: &Prepared, retractions: &[(u16, HostIp)]) -> Vec<OutlinedFrame> {
+fn retracted(
+    index: u16,
+    prepared: &Prepared,
+    retractions: &[(u16, HostIpv4)],
+) -> Vec<OutlinedFrame> {
     let frames = &prepared.staging.frames;
     let of_nic = retractions.iter().filter_map(|&(frame, ip)| {
         let staged = frames.get(usize::from(frame))?;

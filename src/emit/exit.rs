@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{HostIp, Ifindex, MacAddr, VlanId};
+use crate::model::{HostIpv4, Ifindex, MacAddr, VlanId};
 use crate::wire;
 
 /// Octets of the longest frame: that with a tag.
@@ -55,7 +55,7 @@ pub(super) struct Retraction {
 
 impl Retraction {
     /// The host's word that `ip` has left.
-    pub(super) fn new(sender: MacAddr, ip: HostIp, tag: Option<VlanId>) -> Self {
+    pub(super) fn new(sender: MacAddr, ip: HostIpv4, tag: Option<VlanId>) -> Self {
         let mut octets = [0; LONGEST];
         // The longest frame fits.
         let length = wire::Frame::unarp(sender, ip, tag)

@@ -9,7 +9,7 @@ use super::ledger::Leftover;
 use super::limiter::Stream;
 use super::link_table::Seat;
 use crate::engine::{StagedFrame, Staging};
-use crate::model::{GuestId, HostIp, Ifindex, LinkName, LinkState};
+use crate::model::{GuestId, HostIpv4, Ifindex, LinkName, LinkState};
 
 /// What [`super::Stager::stage`] made of a plan; [`super::Emitter::insert`] makes it ready to fire.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl Prepared {
     /// What the source would say about `ip` into the network of one frame: octets for each link
     /// that it would leave by; none where the host has no way there.
     #[must_use]
-    pub fn retraction(&self, frame: u16, ip: HostIp) -> Vec<Vec<u8>> {
+    pub fn retraction(&self, frame: u16, ip: HostIpv4) -> Vec<Vec<u8>> {
         let exits = self
             .frames
             .get(usize::from(frame))

@@ -10,7 +10,7 @@ use super::link_table::LinkTable;
 use super::prepared::Frame;
 use super::route::{Route, RouteChoice};
 use crate::engine::Round;
-use crate::model::{HostIp, Ifindex, SendFault};
+use crate::model::{HostIpv4, Ifindex, SendFault};
 use crate::sys::bpf::Injector;
 use crate::sys::packet::PacketSocket;
 
@@ -131,7 +131,7 @@ impl Transmitter {
     pub(super) fn retract(
         &self,
         frame: &Frame,
-        ip: HostIp,
+        ip: HostIpv4,
         links: &LinkTable,
     ) -> Result<(), SendFault> {
         let exits = frame.exits.as_ref().ok_or(SendFault::Refused)?;

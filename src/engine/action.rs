@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, Queue, Record};
 use crate::model::{
-    AddressRefusal, FrameKind, GuestId, HintOutcome, HostIp, Ifindex, Instant, MacAddr, Mode,
+    AddressRefusal, FrameKind, GuestId, HintOutcome, HostIpv4, Ifindex, Instant, MacAddr, Mode,
     Outcome, Phase, Refusal, SendFault, Side,
 };
 
@@ -123,7 +123,7 @@ pub enum Round {
     Single,
     /// No pass: the source's word that this address has left, into the network of the frame that
     /// the ticket names (RFC 1868).
-    Retraction(HostIp),
+    Retraction(HostIpv4),
 }
 
 /// What set an announcement off.

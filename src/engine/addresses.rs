@@ -1,4 +1,4 @@
-//! What was heard of a guest's IPv4 addresses, beside what libvirt and the settings give it.
+//! What was heard of a guest's IP addresses, beside what libvirt and the settings give it.
 
 use std::collections::BTreeMap;
 use std::mem::discriminant;
@@ -16,7 +16,7 @@ use crate::model::{
 pub struct Sighting {
     /// The NIC's own address.
     pub mac: MacAddr,
-    /// Its IPv4 address.
+    /// Its IP address.
     pub ip: HostIp,
     /// By whose word.
     pub source: AddressSource,
@@ -141,7 +141,9 @@ impl Guest {
         let mut views = Vec::new();
         for nic in &self.plan.nics {
             let addresses = nic.addresses.iter();
-            views.extend(addresses.map(|address| given(Some(nic.mac), address.ip, address.source)));
+            views.extend(
+                addresses.map(|given_ip| given(Some(nic.mac), given_ip.ip.into(), given_ip.source)),
+            );
         }
         for heard in heard {
             let Sighting { mac, ip, source } = heard.sighting;
@@ -161,7 +163,7 @@ impl Guest {
                 since_ns: Timestamp::of(heard.since, offset),
             });
         }
-        for &ip in &self.plan.given {
+        for ip in self.plan.given.iter().map(|&ip| HostIp::V4(ip)) {
             if views.iter().all(|view| view.ip != ip) {
                 views.push(given(None, ip, AddressSource::Config));
             }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Policy;
 use crate::model::{
-    AddressSource, Attachment, GivenAddress, GuestDescription, GuestId, HostIp, Interface,
+    AddressSource, Attachment, GivenAddress, GuestDescription, GuestId, HostIpv4, Interface,
     LinkName, MacAddr, Refusal,
 };
 
@@ -17,7 +17,7 @@ pub struct Plan {
     pub refused: Vec<(u16, Refusal)>,
     /// Addresses that the settings give the guest, of whichever NIC.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub given: Vec<HostIp>,
+    pub given: Vec<HostIpv4>,
 }
 
 /// One NIC to resolve.
@@ -68,14 +68,14 @@ pub fn plan(guest: GuestId, description: &GuestDescription, policy: &Policy) -> 
         }
     }
     let given = policy.given(guest, &description.name).iter().copied();
-    let believed = |ip: &HostIp| policy.addresses.admits(*ip, AddressSource::Config);
+    let believed = |&ip: &HostIpv4| policy.addresses.admits(ip.into(), AddressSource::Config);
     plan.given = given.filter(believed).collect();
     plan
 }
 
 fn believed(interface: &Interface, policy: &Policy) -> Vec<GivenAddress> {
     let addresses = interface.addresses.iter().copied();
-    let believed = addresses.filter(|given| policy.addresses.admits(given.ip, given.source));
+    let believed = addresses.filter(|given| policy.addresses.admits(given.ip.into(), given.source));
     believed.take(Interface::ADDRESSES).collect()
 }
 

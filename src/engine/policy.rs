@@ -1,11 +1,12 @@
 //! The engine's own settings.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::Rounds;
-use crate::model::{AddressRefusal, AddressSource, GuestId, GuestName, HostIp, Prefix};
+use crate::model::{AddressRefusal, AddressSource, GuestId, GuestName, HostIp, HostIpv4, Prefix};
 
 /// Everything that the engine decides by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +67,7 @@ pub struct GuestRule {
     pub announce: bool,
     /// Addresses of such guests, where any are given.
     #[serde(default)]
-    pub addresses: Vec<HostIp>,
+    pub addresses: Vec<HostIpv4>,
 }
 
 impl Default for Policy {
@@ -98,7 +99,7 @@ impl Policy {
     /// The addresses that the settings give this guest: those of the first rule that matches and
     /// has any.
     #[must_use]
-    pub fn given(&self, guest: GuestId, name: &GuestName) -> &[HostIp] {
+    pub fn given(&self, guest: GuestId, name: &GuestName) -> &[HostIpv4] {
         self.guests
             .iter()
             .find(|rule| !rule.addresses.is_empty() && rule.matches(guest, name))
@@ -134,8 +135,9 @@ impl AddressPolicy {
     #[must_use]
     pub fn refuses(&self, ip: HostIp, source: AddressSource) -> Option<AddressRefusal> {
         let address = ip.get();
-        let within = |prefix: &Prefix| prefix.contains(address.into());
-        if address.is_link_local() {
+        let within = |prefix: &Prefix| prefix.contains(address);
+        // IPv6's are no HostIp.
+        if matches!(address, IpAddr::V4(address) if address.is_link_local()) {
             Some(AddressRefusal::LinkLocal)
         } else if address.is_loopback() {
             Some(AddressRefusal::Loopback)

@@ -8,12 +8,12 @@ use super::{
     AddressPolicy, Cause, Count, Engine, HeardAddress, Plan, PlannedNic, Round, Staging, Standing,
     Ticket,
 };
-use crate::model::{GuestId, HostIp, Outcome, SendFault};
+use crate::model::{GuestId, HostIp, HostIpv4, Outcome, SendFault};
 
 /// What a source retracts once the guest has left: addresses, each with the index of the staged
 /// frame into whose network that is said. No address twice in one network.
 ///
-/// An address is of the NIC that libvirt gives it to or that was heard to have it, and of every NIC
+/// IPv4 ones only: RFC 1868 has no word for others. An address is of the NIC that libvirt gives it to or that was heard to have it, and of every NIC
 /// where only the settings name it. One that another station has, too, or that
 /// is a router's or this host's, is left alone.
 #[must_use]
@@ -22,7 +22,7 @@ pub fn retractions(
     staging: &Staging,
     heard: &[HeardAddress],
     policy: &AddressPolicy,
-) -> Vec<(u16, HostIp)> {
+) -> Vec<(u16, HostIpv4)> {
     let mut found = Retractions {
         staging,
         heard,
@@ -37,12 +37,13 @@ pub fn retractions(
             .iter()
             .filter(|heard| heard.standing == Standing::Held);
         for HeardAddress { sighting, .. } in held {
-            if sighting.mac == nic.mac && policy.admits(sighting.ip, sighting.source) {
-                found.add(nic, sighting.ip);
+            let own = sighting.mac == nic.mac && policy.admits(sighting.ip, sighting.source);
+            if let Some(ip) = sighting.ip.v4().filter(|_| own) {
+                found.add(nic, ip);
             }
         }
     }
-    let placed: BTreeSet<HostIp> = found.found.iter().map(|&(_, ip)| ip).collect();
+    let placed: BTreeSet<HostIpv4> = found.found.iter().map(|&(_, ip)| ip).collect();
     for &ip in plan.given.iter().filter(|ip| !placed.contains(ip)) {
         for nic in &plan.nics {
             found.add(nic, ip);
@@ -55,14 +56,15 @@ struct Retractions<'a> {
     staging: &'a Staging,
     heard: &'a [HeardAddress],
     /// Bridge, VLAN and address.
-    said: BTreeSet<(u32, Option<u16>, HostIp)>,
-    found: Vec<(u16, HostIp)>,
+    said: BTreeSet<(u32, Option<u16>, HostIpv4)>,
+    found: Vec<(u16, HostIpv4)>,
 }
 
 impl Retractions<'_> {
     /// Adds an address of a NIC, in the VLAN of its untagged frames, which comes first.
-    fn add(&mut self, nic: &PlannedNic, ip: HostIp) {
-        let barred = |heard: &HeardAddress| heard.standing.bars() && heard.sighting.ip == ip;
+    fn add(&mut self, nic: &PlannedNic, ip: HostIpv4) {
+        let barred =
+            |heard: &HeardAddress| heard.standing.bars() && heard.sighting.ip == HostIp::V4(ip);
         if self.heard.iter().any(barred) {
             return;
         }
@@ -86,7 +88,9 @@ impl Engine {
         let Some(staging) = &guest.staging else {
             // Where it was plugged in is not known any more.
             let heard = guest.addresses.as_slice().iter();
-            let held = heard.filter(|heard| heard.standing == Standing::Held);
+            let held = heard.filter(|heard| {
+                heard.standing == Standing::Held && heard.sighting.ip.v4().is_some()
+            });
             let known = held.count() + guest.plan.given.len();
             return match u64::try_from(known) {
                 Ok(0) | Err(_) => {}

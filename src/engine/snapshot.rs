@@ -53,7 +53,7 @@ pub struct GuestView {
     pub round: Option<Round>,
     /// Its addresses; once they stand ready with the VLAN, where the port filters VLANs.
     pub macs: Vec<(MacAddr, Option<VlanId>)>,
-    /// Its IPv4 addresses as far as they are known or were heard of.
+    /// Its IP addresses as far as they are known or were heard of.
     #[serde(default)]
     pub addresses: Vec<AddressView>,
     /// NICs that are not announced, by index, and why.
@@ -62,7 +62,7 @@ pub struct GuestView {
     pub phases: Vec<PhaseAt>,
 }
 
-/// One IPv4 address of a guest. In JSON `standing` is a word, with `by` beside it where the address
+/// One IP address of a guest. In JSON `standing` is a word, with `by` beside it where the address
 /// is contested and `reason` where it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressView {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GuestId, HostIp, Instant, MacAddr};
+use super::{GuestId, HostIpv4, Instant, MacAddr};
 
 /// Who may say which IP addresses a guest has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ super::outcome::labels!(AddressSource:
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GivenAddress {
     /// The address.
-    pub ip: HostIp,
+    pub ip: HostIpv4,
     /// Who says so.
     pub source: AddressSource,
 }
@@ -102,7 +102,7 @@ impl AddressRefusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The address.
-    pub ip: HostIp,
+    pub ip: HostIpv4,
     /// When it ends; none for ever.
     pub until: Option<Instant>,
 }

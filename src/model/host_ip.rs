@@ -1,79 +1,85 @@
-//! IPv4 addresses that one host can have.
+//! IP addresses that one host can have, of either family.
 
 use std::fmt;
-use std::net::Ipv4Addr;
-use std::str::FromStr;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// The IPv4 address of one host: never 0.0.0.0, multicast or broadcast.
-///
-/// A gratuitous ARP with the sender address 0.0.0.0 is a probe (RFC 5227 section 1.1): it teaches
-/// no neighbour anything, and it makes a host that really has the address defend it.
+use super::{HostIpv4, HostIpv4Error, HostIpv6, HostIpv6Error};
+
+/// The IP address of one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "Ipv4Addr", try_from = "Ipv4Addr")]
-pub struct HostIp(Ipv4Addr);
+#[serde(into = "IpAddr", try_from = "IpAddr")]
+pub enum HostIp {
+    /// IPv4.
+    V4(HostIpv4),
+    /// IPv6.
+    V6(HostIpv6),
+}
 
 /// Why no host has an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HostIpError {
-    /// 0.0.0.0.
-    #[error("0.0.0.0 is no host's address")]
-    Unspecified,
-    /// 224.0.0.0/4.
-    #[error("{0} is a multicast address; give the address of one host")]
-    Multicast(Ipv4Addr),
-    /// 255.255.255.255.
-    #[error("255.255.255.255 is the broadcast address; give the address of one host")]
-    Broadcast,
-    /// Not an IPv4 address at all.
-    #[error("an IPv4 address is four numbers from 0 to 255 joined by dots")]
-    Malformed,
+    /// An IPv4 address.
+    #[error(transparent)]
+    V4(#[from] HostIpv4Error),
+    /// An IPv6 address.
+    #[error(transparent)]
+    V6(#[from] HostIpv6Error),
 }
 
 impl HostIp {
     /// The address.
     #[must_use]
-    pub const fn get(self) -> Ipv4Addr {
-        self.0
+    pub const fn get(self) -> IpAddr {
+        match self {
+            Self::V4(address) => IpAddr::V4(address.get()),
+            Self::V6(address) => IpAddr::V6(address.get()),
+        }
     }
-}
 
-impl TryFrom<Ipv4Addr> for HostIp {
-    type Error = HostIpError;
-
-    fn try_from(address: Ipv4Addr) -> Result<Self, HostIpError> {
-        if address.is_unspecified() {
-            Err(HostIpError::Unspecified)
-        } else if address.is_multicast() {
-            Err(HostIpError::Multicast(address))
-        } else if address.is_broadcast() {
-            Err(HostIpError::Broadcast)
-        } else {
-            Ok(Self(address))
+    /// The IPv4 address, where it is one.
+    #[must_use]
+    pub const fn v4(self) -> Option<HostIpv4> {
+        match self {
+            Self::V4(address) => Some(address),
+            Self::V6(_) => None,
         }
     }
 }
 
-impl FromStr for HostIp {
-    type Err = HostIpError;
-
-    fn from_str(text: &str) -> Result<Self, HostIpError> {
-        text.parse::<Ipv4Addr>()
-            .map_err(|_| HostIpError::Malformed)?
-            .try_into()
+impl From<HostIpv4> for HostIp {
+    fn from(address: HostIpv4) -> Self {
+        Self::V4(address)
     }
 }
 
-impl From<HostIp> for Ipv4Addr {
+impl From<HostIpv6> for HostIp {
+    fn from(address: HostIpv6) -> Self {
+        Self::V6(address)
+    }
+}
+
+impl From<HostIp> for IpAddr {
     fn from(address: HostIp) -> Self {
-        address.0
+        address.get()
+    }
+}
+
+impl TryFrom<IpAddr> for HostIp {
+    type Error = HostIpError;
+
+    fn try_from(address: IpAddr) -> Result<Self, HostIpError> {
+        Ok(match address {
+            IpAddr::V4(address) => Self::V4(address.try_into()?),
+            IpAddr::V6(address) => Self::V6(address.try_into()?),
+        })
     }
 }
 
 impl fmt::Display for HostIp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(&self.get(), f)
     }
 }
 

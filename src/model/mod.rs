@@ -4,6 +4,8 @@
 mod address;
 mod guest;
 mod host_ip;
+mod host_ipv4;
+mod host_ipv6;
 mod link;
 mod mac;
 mod neighbour;
@@ -17,6 +19,8 @@ mod vlan;
 pub use address::{AddressRefusal, AddressSource, GivenAddress, Lease, NicLeases};
 pub use guest::{GuestDescription, GuestId, GuestName, ParseGuestIdError};
 pub use host_ip::{HostIp, HostIpError};
+pub use host_ipv4::{HostIpv4, HostIpv4Error};
+pub use host_ipv6::{HostIpv6, HostIpv6Error};
 pub use link::{Ifindex, LinkName, LinkState, ParseLinkNameError, PortState};
 pub use mac::{MacAddr, ParseMacError};
 pub use neighbour::{Keeper, Neighbour};

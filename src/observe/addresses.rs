@@ -1,4 +1,4 @@
-//! Learns which IPv4 addresses guests have while they are here: at their ports, and from leases.
+//! Learns which IP addresses guests have while they are here: at their ports, and from leases.
 //!
 //! ```text
 //!  watch, unwatch --> Keeper (a thread) --> Tap: PacketEar --> read --> Book --> Event::Address
@@ -13,19 +13,22 @@ mod book;
 mod dhcp;
 mod foreign;
 mod keeper;
+mod nd;
 mod others;
 mod read;
 mod refused;
 mod tap;
+mod word;
 
 use std::io;
 use std::thread;
 
 use tokio::sync::mpsc;
 
-pub use book::{Book, Change, Listens, Word};
+pub use book::{Book, Change, Listens};
 pub use foreign::local_address;
 pub use read::{Way, read};
+pub use word::Word;
 
 use crate::engine::{Event, Queue, WatchedNic};
 use crate::model::{GuestId, NicLeases};

@@ -1,11 +1,11 @@
-//! Which IPv4 addresses routes go by way of.
+//! Which addresses routes go by way of.
 //!
 //! A gateway may have a million routes, so they are not read for each question. The next hops among
 //! them are few and are kept; what routes are added is heard, and looked at when somebody asks.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NLMSG_OVERRUN};
@@ -18,9 +18,10 @@ mod message;
 
 pub use message::next_hops;
 
-/// Routes of IPv4 and MPLS, and next hops that stand by themselves (`ip nexthop`), as bits of
-/// `nl_groups`. No other family has an IPv4 next hop.
+/// Routes of IPv4, IPv6 and MPLS, and next hops that stand by themselves (`ip nexthop`), as bits of
+/// `nl_groups`. No other family has an IP next hop.
 const GROUPS: u32 = 1 << (libc::RTNLGRP_IPV4_ROUTE - 1)
+    | 1 << (libc::RTNLGRP_IPV6_ROUTE - 1)
     | 1 << (libc::RTNLGRP_MPLS_ROUTE - 1)
     | 1 << (libc::RTNLGRP_NEXTHOP - 1);
 
@@ -47,7 +48,7 @@ pub struct NextHops {
     changes: NetlinkSocket,
     buffer: Box<[u8]>,
     /// All that there are, and some that there were.
-    known: BTreeSet<Ipv4Addr>,
+    known: BTreeSet<IpAddr>,
     /// When every route was read; none before, and where changes were lost since.
     read: Option<Instant>,
     /// When that last failed.
@@ -91,7 +92,7 @@ impl NextHops {
     /// # Panics
     ///
     /// Outside a Tokio runtime with IO enabled.
-    pub async fn contains(&mut self, address: Ipv4Addr) -> io::Result<bool> {
+    pub async fn contains(&mut self, address: IpAddr) -> io::Result<bool> {
         self.follow()?;
         let recent = |at: Instant| clock::now() < at + FRESH;
         match self.read {
@@ -181,7 +182,7 @@ impl NextHops {
 
 /// Takes in the next hops that a message adds. One that is taken away stays until every route is
 /// read anew.
-fn add(known: &mut BTreeSet<Ipv4Addr>, kind: u16, payload: &[u8]) {
+fn add(known: &mut BTreeSet<IpAddr>, kind: u16, payload: &[u8]) {
     for address in next_hops(kind, payload) {
         if known.len() < MOST {
             known.insert(address);

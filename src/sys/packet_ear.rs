@@ -54,28 +54,39 @@ const UNARPS: [libc::sock_filter; 6] = [
     instruction(RETURN, 0, 0, 0),
 ];
 
-/// `EtherType`s, UDP's number, and the port at which DHCP's clients hear.
+/// `EtherType`s, numbers of protocols, and the port at which DHCP's clients hear.
 const ETHERTYPE_ARP: libc::c_int = libc::ETH_P_ARP;
 const ETHERTYPE_IPV4: libc::c_int = libc::ETH_P_IP;
+const ETHERTYPE_IPV6: libc::c_int = libc::ETH_P_IPV6;
 const UDP: libc::c_int = libc::IPPROTO_UDP;
+const ICMPV6: libc::c_int = libc::IPPROTO_ICMPV6;
 const DHCP_CLIENT: libc::c_int = 68;
+/// Types of `ICMPv6` (RFC 4861 section 4).
+const NEIGHBOUR_SOLICITATION: libc::c_int = 135;
+const NEIGHBOUR_ADVERTISEMENT: libc::c_int = 136;
 
-/// Passes, of frames without a tag, ARP both ways and what a DHCP server sends to the port's guest.
-/// The first test decides for all but a few in a million.
-const ADDRESSES: [libc::sock_filter; 16] = [
+/// Passes, of frames without a tag, ARP and neighbour discovery both ways and what a DHCP server
+/// sends to the port's guest. Six instructions decide for all but a few in a million.
+const ADDRESSES: [libc::sock_filter; 22] = [
     instruction(LOAD_HALF, 0, 0, 12),
-    instruction(JUMP_IF_EQUAL, 10, 0, ETHERTYPE_ARP),
-    instruction(JUMP_IF_EQUAL, 0, 12, ETHERTYPE_IPV4),
+    instruction(JUMP_IF_EQUAL, 16, 0, ETHERTYPE_ARP),
+    instruction(JUMP_IF_EQUAL, 0, 9, ETHERTYPE_IPV4),
     instruction(LOAD_OCTET, 0, 0, 23),
-    instruction(JUMP_IF_EQUAL, 0, 10, UDP),
+    instruction(JUMP_IF_EQUAL, 0, 16, UDP),
     // A fragment has no ports but in its first part, and none of them is whole.
     instruction(LOAD_HALF, 0, 0, 20),
-    instruction(JUMP_IF_SET, 8, 0, 0x3fff),
+    instruction(JUMP_IF_SET, 14, 0, 0x3fff),
     instruction(LOAD_HEADER_LENGTH, 0, 0, 14),
     instruction(LOAD_HALF_BEYOND, 0, 0, 16),
-    instruction(JUMP_IF_EQUAL, 0, 5, DHCP_CLIENT),
+    instruction(JUMP_IF_EQUAL, 0, 11, DHCP_CLIENT),
     instruction(LOAD_OCTET, 0, 0, libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE),
-    instruction(JUMP_IF_EQUAL, 0, 3, OUTGOING),
+    instruction(JUMP_IF_EQUAL, 6, 9, OUTGOING),
+    instruction(JUMP_IF_EQUAL, 0, 8, ETHERTYPE_IPV6),
+    instruction(LOAD_OCTET, 0, 0, 20),
+    instruction(JUMP_IF_EQUAL, 0, 6, ICMPV6),
+    instruction(LOAD_OCTET, 0, 0, 54),
+    instruction(JUMP_IF_EQUAL, 1, 0, NEIGHBOUR_SOLICITATION),
+    instruction(JUMP_IF_EQUAL, 0, 3, NEIGHBOUR_ADVERTISEMENT),
     instruction(
         LOAD_OCTET,
         0,
@@ -164,8 +175,8 @@ impl PacketEar {
         })
     }
 
-    /// Hears, on a guest's port, ARP both ways ([`Whom::Ours`] is what goes to the guest) and what
-    /// DHCP servers send to it. Frames with a VLAN tag do not pass.
+    /// Hears, on a guest's port, ARP and neighbour discovery both ways ([`Whom::Ours`] is what goes
+    /// to the guest) and what DHCP servers send to it. Frames with a VLAN tag do not pass.
     ///
     /// A port of a bridge hands frames to the bridge before any ear for one protocol, so this one
     /// is for all of them, and the kernel runs the filter for each frame of the guest.

@@ -4,7 +4,7 @@ use pnet::packet::arp::ArpHardwareTypes;
 use pnet::packet::ethernet::{EtherType, EtherTypes};
 
 use super::{Addresses, Opcode, ParseError, Unarp};
-use crate::model::{HostIp, MacAddr};
+use crate::model::{HostIpv4, MacAddr};
 
 /// The body of a frame.
 ///
@@ -58,7 +58,7 @@ pub struct Garp {
     /// The host's MAC address.
     pub mac: MacAddr,
     /// The host's IPv4 address, the sender's and the target's at once.
-    pub ip: HostIp,
+    pub ip: HostIpv4,
 }
 
 impl Body {
@@ -159,7 +159,7 @@ impl Garp {
         let announces = operation == ArpOperation::Request
             && addresses.sender_ip == addresses.target_ip
             && addresses.target_mac.is_zero();
-        let ip = HostIp::try_from(addresses.sender_ip).ok()?;
+        let ip = HostIpv4::try_from(addresses.sender_ip).ok()?;
         let mac = addresses.sender_mac;
         announces.then_some(Self { mac, ip })
     }

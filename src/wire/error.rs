@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::Opcode;
-use crate::model::{HostIpError, VlanIdError};
+use crate::model::{HostIpv4Error, VlanIdError};
 
 /// Why octets are no frame that macmoved speaks. One variant a reason, so that they can be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +57,7 @@ pub enum ParseError {
     UnarpTarget(Ipv4Addr),
     /// An UNARP of an address that no host has.
     #[error("an UNARP names the host that leaves")]
-    UnarpHost(#[source] HostIpError),
+    UnarpHost(#[source] HostIpv4Error),
 }
 
 impl ParseError {

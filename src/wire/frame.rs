@@ -6,7 +6,7 @@ use pnet::packet::vlan::{MutableVlanPacket, VlanPacket};
 
 use super::addresses::{from_pnet, to_pnet};
 use super::{Addresses, Body, EmitError, Garp, ParseError, RarpOperation, Unarp};
-use crate::model::{HostIp, MacAddr, VlanId};
+use crate::model::{HostIpv4, MacAddr, VlanId};
 
 /// One frame, without its check sequence.
 ///
@@ -65,7 +65,7 @@ impl Frame {
     /// `sender` is an address of this host and never the guest's: a frame from the guest's
     /// address would pull that address back to this switch port.
     #[must_use]
-    pub const fn unarp(sender: MacAddr, ip: HostIp, vlan: Option<VlanId>) -> Self {
+    pub const fn unarp(sender: MacAddr, ip: HostIpv4, vlan: Option<VlanId>) -> Self {
         Self {
             source: sender,
             destination: MacAddr::BROADCAST,
@@ -76,7 +76,7 @@ impl Frame {
 
     /// An ARP announcement that `mac` has `ip` (RFC 5227 section 3).
     #[must_use]
-    pub const fn garp(mac: MacAddr, ip: HostIp, vlan: Option<VlanId>) -> Self {
+    pub const fn garp(mac: MacAddr, ip: HostIpv4, vlan: Option<VlanId>) -> Self {
         Self {
             source: mac,
             destination: MacAddr::BROADCAST,

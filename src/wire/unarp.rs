@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::{Opcode, ParseError};
-use crate::model::{HostIp, HostIpError};
+use crate::model::{HostIpv4, HostIpv4Error};
 
 /// "Forget this host" (RFC 1868 section 3): an ARP reply to 255.255.255.255 without MACs.
 ///
@@ -19,7 +19,7 @@ use crate::model::{HostIp, HostIpError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Unarp {
     /// The host that leaves.
-    pub ip: HostIp,
+    pub ip: HostIpv4,
 }
 
 impl Unarp {
@@ -36,8 +36,8 @@ impl Unarp {
         if !target.is_broadcast() {
             return Err(ParseError::UnarpTarget(target));
         }
-        let ip = HostIp::try_from(Ipv4Addr::new(s0, s1, s2, s3));
-        let ip = ip.map_err(|error: HostIpError| ParseError::UnarpHost(error))?;
+        let ip = HostIpv4::try_from(Ipv4Addr::new(s0, s1, s2, s3));
+        let ip = ip.map_err(|error: HostIpv4Error| ParseError::UnarpHost(error))?;
         Ok(Self { ip })
     }
 

@@ -10,15 +10,18 @@ use macmoved::wire::Frame;
 
 use crate::world::{GUEST, MAC, PEER, build, index, isolated, send, settle, sh};
 
-const CONTESTED: Standing = Standing::Contested { by: PEER };
-const EVERYBODY: Listens = Listens {
+pub(crate) const CONTESTED: Standing = Standing::Contested { by: PEER };
+pub(crate) const EVERYBODY: Listens = Listens {
     dhcp: true,
     snoop: true,
     lease: true,
 };
 
 /// Address, source and standing of each change, until nothing comes for so long.
-fn changes(addresses: &mut Addresses, quiet: Duration) -> Vec<(String, AddressSource, Standing)> {
+pub(crate) fn changes(
+    addresses: &mut Addresses,
+    quiet: Duration,
+) -> Vec<(String, AddressSource, Standing)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -41,9 +44,9 @@ fn changes(addresses: &mut Addresses, quiet: Duration) -> Vec<(String, AddressSo
     told
 }
 
-const SOON: Duration = Duration::from_millis(500);
+pub(crate) const SOON: Duration = Duration::from_millis(500);
 
-fn watch(addresses: &mut Addresses) {
+pub(crate) fn watch(addresses: &mut Addresses) {
     let port = Ifindex::new(index("vnet1")).unwrap();
     let nic = WatchedNic {
         mac: MAC,

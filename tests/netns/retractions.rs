@@ -2,7 +2,7 @@
 
 use macmoved::emit::{EmitSettings, RouteChoice};
 use macmoved::engine::Round;
-use macmoved::model::{HostIp, MacAddr, SendFault};
+use macmoved::model::{HostIpv4, MacAddr, SendFault};
 use macmoved::wire::Frame;
 
 use crate::world::{
@@ -13,7 +13,7 @@ use crate::world::{
 pub(crate) const HOST: MacAddr = MacAddr::new([0x02, 0, 0, 0, 0, 0x01]);
 const UPLINK: MacAddr = MacAddr::new([0x02, 0, 0, 0, 0, 0x02]);
 
-pub(crate) fn address() -> HostIp {
+pub(crate) fn address() -> HostIpv4 {
     "192.0.2.7".parse().unwrap()
 }
 

@@ -9,6 +9,7 @@
 //! What is sent out of `peer` or `far` has one way into the host, and so is heard once.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -365,7 +366,7 @@ fn next_hops_are_known_when_notifications_are_lost() {
                     .collect();
                 ip(&routes.iter().map(String::as_str).collect::<Vec<_>>());
                 for (last, expected) in [(9, true), (50, true), (51, false)] {
-                    let address = [10, 0, 0, last].into();
+                    let address = IpAddr::from([10, 0, 0, last]);
                     let found = next_hops.contains(address).await.unwrap();
                     assert_eq!(found, expected, "{address}");
                 }

@@ -10,14 +10,15 @@
 //! has a route to it. A and the fabric are in the test's own network namespace, and everybody else
 //! in one of theirs.
 
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use macmoved::model::MacAddr;
 use macmoved::sys::bpf::Injector;
 
+use crate::host::Host;
 use crate::unarp::{Listener, entry, unarp};
-use crate::world::{Ear, index, ip, isolated, settle, sh};
+use crate::world::{Ear, index, ip, isolated, settle};
 
 /// Ten times the longest that was seen between an UNARP and the entry's end while the machine was
 /// busy with other things; in peace it is a millisecond.
@@ -25,50 +26,6 @@ const GONE_WITHIN: Duration = Duration::from_millis(300);
 
 /// How long anything else may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Another host: a network namespace that lives as long as this.
-struct Host(Child);
-
-impl Host {
-    fn new() -> Self {
-        let child = Command::new("unshare")
-            .args(["--net", "--", "sleep", "600"])
-            .spawn()
-            .unwrap();
-        let host = Self(child);
-        let own = std::fs::read_link("/proc/self/ns/net").unwrap();
-        let its = format!("/proc/{}/ns/net", host.0.id());
-        while std::fs::read_link(&its).unwrap() == own {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        // It would look for its own addresses at a time of its own, which ears hear.
-        host.sh("sh -c 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6'");
-        host
-    }
-
-    /// Runs a command line there that has to succeed.
-    fn sh(&self, line: &str) -> String {
-        sh(&format!("nsenter --net --target {} -- {line}", self.0.id()))
-    }
-
-    /// The MAC address of its `eth0`.
-    fn mac(&self) -> MacAddr {
-        let shown = self.sh("ip -o link show eth0");
-        let (_, rest) = shown.split_once("link/ether ").unwrap();
-        rest.split(' ').next().unwrap().parse().unwrap()
-    }
-
-    fn set(&self, key: &str, value: u8) {
-        self.sh(&format!("sh -c 'echo {value} > /proc/sys/net/ipv4/{key}'"));
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
 
 struct Scene {
     servers: [Host; 2],
@@ -90,11 +47,11 @@ impl Scene {
             "link set a0 up",
             "addr add 10.0.0.1/24 dev a0",
         ]);
-        let guest = scene.guest.0.id();
+        let guest = scene.guest.pid();
         scene.guest.sh("ip link set lo up");
         scene.guest.sh("ip addr add 10.0.0.50/32 dev lo");
         for (number, server) in (1..).zip(&scene.servers) {
-            let pid = server.0.id();
+            let pid = server.pid();
             ip(&[
                 &format!("link add p-cs{number} type veth peer name eth0 netns {pid}"),
                 &format!("link set p-cs{number} master fabric up"),
@@ -109,16 +66,16 @@ impl Scene {
             server.sh("ip addr add 169.254.1.1/32 dev line");
             scene.guest.sh(&format!("ip link set cs{number} up"));
             for key in [
-                "conf/all/rp_filter",
-                "conf/eth0/rp_filter",
-                "conf/line/rp_filter",
+                "ipv4/conf/all/rp_filter",
+                "ipv4/conf/eth0/rp_filter",
+                "ipv4/conf/line/rp_filter",
             ] {
                 server.set(key, 0);
             }
-            server.set("ip_forward", 1);
-            server.set("conf/eth0/proxy_arp", 1);
+            server.set("ipv4/ip_forward", 1);
+            server.set("ipv4/conf/eth0/proxy_arp", 1);
             // The kernel answers for others up to 0.8 s late, which is not what is looked at here.
-            server.set("neigh/eth0/proxy_delay", 0);
+            server.set("ipv4/neigh/eth0/proxy_delay", 0);
         }
         settle();
         scene
@@ -142,7 +99,7 @@ impl Scene {
     }
 
     fn mac(&self, server: usize) -> MacAddr {
-        self.servers[server].mac()
+        self.servers[server].mac("eth0")
     }
 
     /// A frame enters the fabric as the server sent it.
@@ -259,7 +216,7 @@ fn a_bridged_guests_right_entry_stays() {
         ip(&[
             &format!(
                 "link add p-guest type veth peer name eth0 netns {}",
-                guest.0.id()
+                guest.pid()
             ),
             "link set p-guest master fabric up",
         ]);
@@ -267,7 +224,7 @@ fn a_bridged_guests_right_entry_stays() {
         guest.sh("ip link set eth0 up");
         assert!(answered_within(Duration::from_secs(5)));
         let before = entry("a0", "10.0.0.50");
-        let mac = guest.mac().to_string();
+        let mac = guest.mac("eth0").to_string();
         assert!(before.contains(&mac), "{before}");
         // The host that it left says so, with its own MAC address.
         Scene::from_server(0, &unarp(scene.mac(0), "10.0.0.50"));

@@ -1,5 +1,7 @@
+use std::net::IpAddr;
+
 use super::*;
-use crate::model::{AddressRefusal, AddressSource, GuestName, Mode, Phase, Refusal};
+use crate::model::{AddressRefusal, AddressSource, GuestName, HostIp, Mode, Phase, Refusal};
 
 fn guest() -> GuestView {
     let at = |phase, nanos: i64| PhaseAt {
@@ -50,7 +52,7 @@ fn guest() -> GuestView {
 fn has(nic: Option<u8>, last: u8, standing: Standing) -> AddressView {
     AddressView {
         mac: nic.map(|last| MacAddr::new([0x52, 0x54, 0, 0, 0, last])),
-        ip: format!("192.0.2.{last}").parse().unwrap(),
+        ip: HostIp::try_from(IpAddr::from([192, 0, 2, last])).unwrap(),
         source: AddressSource::Lease,
         standing,
         since_ns: Timestamp::from_nanos(1_699_999_943_000_000_000),

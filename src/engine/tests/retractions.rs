@@ -1,4 +1,7 @@
+mod links;
 mod waiting;
+
+use std::net::IpAddr;
 
 use super::world::{World, guest, link, port};
 use crate::engine::{
@@ -6,8 +9,8 @@ use crate::engine::{
     Policy, Round, RunState, Sighting, Standing,
 };
 use crate::model::{
-    AddressRefusal, AddressSource, FrameKind, GuestName, HostIp, LinkState, MacAddr, Phase,
-    Timestamp,
+    AddressRefusal, AddressSource, FrameKind, GuestName, HostIp, HostIpv4, LinkState, MacAddr,
+    Phase, Timestamp,
 };
 
 /// Another station has the address.
@@ -15,11 +18,11 @@ const CONTESTED: Standing = Standing::Contested {
     by: MacAddr::new([0x52, 0x54, 0, 0, 9, 9]),
 };
 
-fn ip(last: u8) -> HostIp {
+fn ip(last: u8) -> HostIpv4 {
     format!("192.0.2.{last}").parse().unwrap()
 }
 
-fn policy(addresses: &[HostIp]) -> Policy {
+fn policy(addresses: &[HostIpv4]) -> Policy {
     let rule = GuestRule {
         pattern: "guest-1".to_owned(),
         announce: true,
@@ -47,9 +50,13 @@ fn running(mut world: World) -> World {
 }
 
 fn hear(world: &mut World, last: u8, standing: Standing) {
+    hear_of(world, ip(last).into(), standing);
+}
+
+fn hear_of(world: &mut World, ip: HostIp, standing: Standing) {
     let sighting = Sighting {
         mac: MacAddr::new([0x52, 0x54, 0, 0, 1, 0]),
-        ip: ip(last),
+        ip,
         source: AddressSource::Snoop,
     };
     world.event(Event::Address {
@@ -239,12 +246,34 @@ fn what_waits_and_what_is_refused_is_not_retracted_and_a_routers_by_nobodys_word
     assert_eq!(refusals(AddressRefusal::NextHop), 1);
 }
 
+/// RFC 1868 has no word for them.
+#[test]
+fn ipv6_addresses_are_shown_and_not_retracted() {
+    let mut world = running(World::new(policy(&[])));
+    let ipv6 = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 7]);
+    let ipv6 = HostIp::try_from(ipv6).unwrap();
+    hear_of(&mut world, ipv6, Standing::Held);
+    hear(&mut world, 7, Standing::Held);
+    let snapshot = world.engine.snapshot();
+    let shown = snapshot.guests[0].addresses.iter().map(|it| it.ip);
+    assert_eq!(shown.collect::<Vec<_>>(), [ipv6, ip(7).into()]);
+    leave(&mut world);
+    finish(&mut world);
+    assert_eq!(retracted(&world), [(0, 7)]);
+}
+
 /// Last octet, source and standing of each address that people see.
 fn shown(world: &World) -> Vec<(u8, AddressSource, Standing)> {
     let snapshot = world.engine.snapshot();
     let addresses = snapshot.guests[0].addresses.iter();
     addresses
-        .map(|it| (it.ip.get().octets()[3], it.source, it.standing))
+        .map(|it| {
+            (
+                it.ip.v4().unwrap().get().octets()[3],
+                it.source,
+                it.standing,
+            )
+        })
         .collect()
 }
 
@@ -292,42 +321,6 @@ fn people_see_every_address_with_its_origin_its_age_and_how_it_stands() {
     hear(&mut world, 5, Standing::Held);
     let addresses = &world.engine.snapshot().guests[0].addresses;
     assert_eq!(addresses[3].since_ns, Timestamp::of(world.now, 0));
-}
-
-#[test]
-fn a_guest_known_by_its_links_alone_gets_its_addresses_once_it_has_arrived() {
-    let mut world = World::new(policy(&[]));
-    (world.by_links, world.given) = (true, vec![ip(1)]);
-    world.arrive(1);
-    assert_eq!(shown(&world), []);
-    world.by_links = false;
-    world.wait(2_000);
-    assert_eq!(shown(&world), [(1, AddressSource::Xml, Standing::Held)]);
-    assert_eq!(world.rounds(1).len(), 6, "and nothing more is announced");
-    assert_eq!(world.engine.poll_timeout(), None);
-}
-
-#[test]
-fn a_guest_known_by_its_links_alone_that_leaves_at_once_is_retracted_all_the_same() {
-    let mut world = World::new(policy(&[]));
-    (world.by_links, world.given) = (true, vec![ip(1)]);
-    world.arrive(1);
-    world.by_links = false;
-    assert_eq!(world.rounds(1).len(), 2, "rounds are still going out");
-    leave(&mut world);
-    assert_eq!(retracted(&world), [(0, 1)]);
-}
-
-#[test]
-fn a_guest_whose_xml_stays_away_is_asked_for_it_when_it_leaves() {
-    let mut world = World::new(policy(&[]));
-    (world.by_links, world.given) = (true, vec![ip(1)]);
-    world.arrive(1);
-    world.wait(2_000);
-    assert_eq!(shown(&world), []);
-    world.by_links = false;
-    leave(&mut world);
-    assert_eq!(retracted(&world), [(0, 1)]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::engine::{
 };
 use crate::model::{
     AddressSource, Attachment, FrameKind, GivenAddress, GuestDescription, GuestId, GuestName,
-    HostIp, Ifindex, Instant, Interface, LinkName, LinkState, MacAddr, Nic, PortState, SendFault,
+    HostIpv4, Ifindex, Instant, Interface, LinkName, LinkState, MacAddr, Nic, PortState, SendFault,
 };
 
 /// One frame that the engine let go.
@@ -38,7 +38,7 @@ pub(crate) struct World {
     /// NICs of each guest.
     pub(crate) nics: u8,
     /// What libvirt gives each of them.
-    pub(crate) given: Vec<HostIp>,
+    pub(crate) given: Vec<HostIpv4>,
     stagings: Vec<(GuestId, u64, usize)>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn link(ifindex: Ifindex, open: bool) -> LinkState {
 /// Guests from this number on are looked for elsewhere by their own bridge.
 pub(crate) const STRAY: u8 = 200;
 
-const fn by_xml(ip: HostIp) -> GivenAddress {
+const fn by_xml(ip: HostIpv4) -> GivenAddress {
     GivenAddress {
         ip,
         source: AddressSource::Xml,

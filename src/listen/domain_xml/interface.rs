@@ -6,7 +6,7 @@ use roxmltree::Node;
 
 use super::{attachment, children};
 use crate::model::{
-    AddressSource, GivenAddress, HostIp, Interface, LinkName, MacAddr, Nic, Refusal, VlanId,
+    AddressSource, GivenAddress, HostIpv4, Interface, LinkName, MacAddr, Nic, Refusal, VlanId,
 };
 
 /// Reads the interfaces of one guest, in document order.
@@ -116,7 +116,7 @@ fn addresses(node: Node<'_, '_>) -> Vec<GivenAddress> {
     let mut found: Vec<GivenAddress> = Vec::new();
     for ip in assigned
         .chain(filtered)
-        .filter_map(|text| text.parse::<HostIp>().ok())
+        .filter_map(|text| text.parse::<HostIpv4>().ok())
     {
         let known = found.iter().any(|given| given.ip == ip);
         if !known && found.len() < Interface::ADDRESSES {

@@ -1,10 +1,11 @@
-//! What was heard of one NIC's IPv4 addresses, and what of it is believed. No IO.
+//! What was heard of one NIC's IP addresses, and what of it is believed. No IO.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::others::Others;
 use super::refused::Refused;
+use super::word::Word;
 use crate::engine::{Sighting, Standing};
 use crate::model::{AddressRefusal, AddressSource, HostIp, Instant, Interface, Lease, MacAddr};
 
@@ -27,7 +28,7 @@ pub(super) const CONTEST: Duration = Duration::from_secs(600);
 pub struct Listens {
     /// DHCP acknowledgements.
     pub dhcp: bool,
-    /// ARP of the guest.
+    /// ARP and neighbour discovery of the guest.
     pub snoop: bool,
     /// The leases of libvirt's own networks.
     pub lease: bool,
@@ -40,28 +41,6 @@ impl Listens {
     pub(super) const fn any(self, in_network: bool) -> bool {
         self.dhcp || self.snoop || (self.lease && in_network)
     }
-}
-
-/// What a frame at the guest's port says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Word {
-    /// The guest uses the address.
-    Claim(HostIp),
-    /// The guest looks for the address, so that it is not its own.
-    Seek(HostIp),
-    /// Another station, with this MAC address, uses the address.
-    Other(HostIp, MacAddr),
-    /// A DHCP server gives the guest the address.
-    Lease {
-        /// The address.
-        ip: HostIp,
-        /// For how long; none for ever.
-        lasts: Option<Duration>,
-        /// The guest's routers.
-        routers: Vec<Ipv4Addr>,
-    },
-    /// A DHCP server takes the address back.
-    Refusal,
 }
 
 /// A change of what is believed.
@@ -124,7 +103,7 @@ impl Book {
             Word::Other(ip, by) => self.others.note(now, ip, by),
             Word::Lease { ip, lasts, routers } => {
                 self.routers = routers;
-                let until = lasts.map(|lasts| now + lasts);
+                let (ip, until) = (ip.into(), lasts.map(|lasts| now + lasts));
                 match self.foreign(ip, foreign).filter(|_| self.listens.dhcp) {
                     Some(reason) => {
                         self.refuse(now, ip, AddressSource::Dhcp, reason, &mut changes);
@@ -150,11 +129,12 @@ impl Book {
         if !self.listens.lease {
             return changes;
         }
-        let stays = |ip| leases.iter().any(|(lease, _)| lease.ip == ip);
+        let stays = |ip| leases.iter().any(|&(lease, _)| HostIp::V4(lease.ip) == ip);
         self.retain(&mut changes, |entry| {
             entry.source != AddressSource::Lease || stays(entry.ip)
         });
         for &(Lease { ip, until }, foreign) in leases {
+            let ip = ip.into();
             match self.foreign(ip, foreign) {
                 Some(reason) => self.refuse(now, ip, AddressSource::Lease, reason, &mut changes),
                 None => self.give(now, ip, AddressSource::Lease, until, &mut changes),
@@ -207,7 +187,7 @@ impl Book {
     }
 
     fn foreign(&self, ip: HostIp, foreign: Option<AddressRefusal>) -> Option<AddressRefusal> {
-        let router = self.routers.contains(&ip.get());
+        let router = ip.v4().is_some_and(|ip| self.routers.contains(&ip.get()));
         foreign.or_else(|| router.then_some(AddressRefusal::Router))
     }
 
@@ -221,16 +201,15 @@ impl Book {
             }
             return;
         }
-        if self.entries.len() >= Interface::ADDRESSES {
+        let weaker = |entry: &Entry| match (ip, entry.ip) {
+            (HostIp::V4(_), HostIp::V6(_)) => true,
+            (HostIp::V6(_), HostIp::V4(_)) => false,
             // One that changes its address all the time never keeps one for long enough.
-            let unproven = self.entries.iter().enumerate();
-            let unproven = unproven.filter(|(_, entry)| entry.told != Some(Standing::Held));
-            let oldest = unproven.min_by_key(|(_, entry)| entry.last);
-            let Some((oldest, _)) = oldest else {
-                let surplus = AddressRefusal::Surplus;
-                return self.refuse(now, ip, AddressSource::Snoop, surplus, changes);
-            };
-            self.remove(oldest, changes);
+            _ => entry.told != Some(Standing::Held),
+        };
+        if !self.make_room(weaker, changes) {
+            let surplus = AddressRefusal::Surplus;
+            return self.refuse(now, ip, AddressSource::Snoop, surplus, changes);
         }
         self.entries.push(Entry {
             ip,
@@ -277,12 +256,8 @@ impl Book {
             (entry.last, entry.until) = (now, until);
             return;
         }
-        if self.entries.len() >= Interface::ADDRESSES {
-            let snooped = |entry: &Entry| entry.source == AddressSource::Snoop;
-            let Some(index) = self.entries.iter().position(snooped) else {
-                return self.refuse(now, ip, source, AddressRefusal::Surplus, changes);
-            };
-            self.remove(index, changes);
+        if !self.make_room(|entry| entry.source == AddressSource::Snoop, changes) {
+            return self.refuse(now, ip, source, AddressRefusal::Surplus, changes);
         }
         self.entries.push(Entry {
             ip,
@@ -292,6 +267,26 @@ impl Book {
             until,
             told: None,
         });
+    }
+
+    /// Room for one more, by taking out one of the `weaker`: an IPv6 address, of which nothing is
+    /// said to the network, before an IPv4 one. False where there is none.
+    fn make_room(&mut self, weaker: impl Fn(&Entry) -> bool, changes: &mut Vec<Change>) -> bool {
+        if self.entries.len() < Interface::ADDRESSES {
+            return true;
+        }
+        let entries = self.entries.iter().enumerate();
+        let weakest = entries
+            .filter(|(_, entry)| weaker(entry))
+            .min_by_key(|(_, entry)| {
+                let held = entry.told == Some(Standing::Held);
+                (entry.ip.v4().is_some(), held, entry.last)
+            });
+        let weakest = weakest.map(|(index, _)| index);
+        if let Some(index) = weakest {
+            self.remove(index, changes);
+        }
+        weakest.is_some()
     }
 
     fn drop_snooped(&mut self, ip: HostIp, changes: &mut Vec<Change>) {

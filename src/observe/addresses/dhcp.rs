@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::model::{HostIp, MacAddr};
+use crate::model::{HostIpv4, MacAddr};
 
 /// Octets of a message ahead of its options, the cookie among them.
 ///
@@ -38,7 +38,7 @@ pub(super) enum Answer {
     /// The client has the address.
     Given {
         /// The address.
-        ip: HostIp,
+        ip: HostIpv4,
         /// For how long; none for ever.
         lasts: Option<Duration>,
         /// Its routers.
@@ -66,7 +66,7 @@ pub(super) fn read(message: &[u8], mac: MacAddr) -> Option<Answer> {
     }
     let yiaddr: [u8; 4] = fixed.get(16..20)?.try_into().ok()?;
     // 0.0.0.0 in the answer to a DHCPINFORM.
-    let ip = HostIp::try_from(Ipv4Addr::from(yiaddr)).ok()?;
+    let ip = HostIpv4::try_from(Ipv4Addr::from(yiaddr)).ok()?;
     // Without a lease time it is an answer to DHCPINFORM, too.
     let seconds = option(options, LEASE_TIME)?.try_into().ok()?;
     let routers = option(options, ROUTERS).unwrap_or_default();

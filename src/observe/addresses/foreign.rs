@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, Parseable};
@@ -20,7 +20,7 @@ const FRESH: Duration = super::book::STEADY;
 /// What is asked of the kernel, and kept.
 #[derive(Debug)]
 pub(super) struct Foreign {
-    own: BTreeSet<Ipv4Addr>,
+    own: BTreeSet<IpAddr>,
     read: Option<Instant>,
     hops: NextHops,
 }
@@ -47,7 +47,7 @@ impl Foreign {
         }
     }
 
-    async fn look_up(&mut self, ip: Ipv4Addr) -> io::Result<Option<AddressRefusal>> {
+    async fn look_up(&mut self, ip: IpAddr) -> io::Result<Option<AddressRefusal>> {
         let now = clock::now();
         if self.read.is_none_or(|read| read + FRESH <= now) {
             self.own = own().await?;
@@ -61,10 +61,10 @@ impl Foreign {
     }
 }
 
-/// The IPv4 addresses of every link.
-async fn own() -> io::Result<BTreeSet<Ipv4Addr>> {
+/// The addresses of every link.
+async fn own() -> io::Result<BTreeSet<IpAddr>> {
     let mut question = AddressMessage::default();
-    question.header.family = AddressFamily::Inet;
+    question.header.family = AddressFamily::Unspec;
     let flags = NLM_F_REQUEST | NLM_F_DUMP;
     let question = netlink::message(libc::RTM_GETADDR, flags, 0, &question);
     let mut own = BTreeSet::new();
@@ -77,20 +77,22 @@ async fn own() -> io::Result<BTreeSet<Ipv4Addr>> {
     Ok(own)
 }
 
-/// The local address in one `RTM_NEWADDR`: `IFA_ADDRESS` is the other end's on a point-to-point
-/// link.
+/// The local address in one `RTM_NEWADDR`. `IFA_ADDRESS` is the other end's on a point-to-point
+/// link, where IPv6 says `IFA_LOCAL`, too (`inet6_fill_ifaddr` in `net/ipv6/addrconf.c`).
 #[must_use]
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "the kernel adds attributes; one matters"
+    reason = "the kernel adds attributes; two matter"
 )]
-pub fn local_address(payload: &[u8]) -> Option<Ipv4Addr> {
+pub fn local_address(payload: &[u8]) -> Option<IpAddr> {
     let message = AddressMessage::parse(payload).ok()?;
-    message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
-            _ => None,
-        })
+    let mut found = None;
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(address) => return Some(*address),
+            AddressAttribute::Address(address @ IpAddr::V6(_)) => found = Some(*address),
+            _ => {}
+        }
+    }
+    found
 }

@@ -171,7 +171,7 @@ impl Keeper {
             };
             let mut judged = Vec::with_capacity(leases.len());
             for lease in leases {
-                let foreign = self.foreign.lock().await.refuses(lease.ip).await;
+                let foreign = self.foreign.lock().await.refuses(lease.ip.into()).await;
                 judged.push((lease, foreign));
             }
             let changes = book.borrow_mut().leased(now, &judged);

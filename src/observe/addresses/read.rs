@@ -1,10 +1,9 @@
 //! What a frame at a guest's port says of addresses. Pure.
 
-use std::net::Ipv4Addr;
-
-use super::book::Word;
 use super::dhcp::{self, Answer};
-use crate::model::{HostIp, MacAddr};
+use super::nd;
+use super::word::Word;
+use crate::model::{HostIp, HostIpv4, MacAddr};
 use crate::wire::{ArpOperation, Body, Frame};
 
 /// Octets of the Ethernet header without tag; frames with one do not pass the socket's filter.
@@ -27,6 +26,17 @@ pub enum Way {
     ToGuest,
 }
 
+/// That a station has an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    /// The station's MAC address.
+    pub(super) sender: MacAddr,
+    /// The address.
+    pub(super) ip: HostIp,
+    /// The one that it looks for.
+    pub(super) sought: Option<HostIp>,
+}
+
 /// What the frame says of the NIC with address `mac`.
 #[must_use]
 pub fn read(octets: &[u8], way: Way, mac: MacAddr) -> Vec<Word> {
@@ -44,33 +54,44 @@ pub fn read(octets: &[u8], way: Way, mac: MacAddr) -> Vec<Word> {
             .into_iter()
             .collect();
     }
-    let Ok(frame) = Frame::parse(octets) else {
-        return Vec::new();
+    let said = if octets.get(12..14) == Some(&nd::IPV6) {
+        nd::read(octets)
+    } else {
+        arp(octets)
     };
-    let (sender, ip, sought) = match frame.body {
-        Body::Garp(garp) => (garp.mac, garp.ip.get(), None),
-        Body::Arp(ArpOperation::Request, arp) => {
-            (arp.sender_mac, arp.sender_ip, Some(arp.target_ip))
-        }
-        Body::Arp(ArpOperation::Reply, arp) => (arp.sender_mac, arp.sender_ip, None),
-        Body::Rarp(..) | Body::Unarp(_) => return Vec::new(),
-    };
-    // A probe (RFC 5227 section 1.1) says nothing yet.
-    let Ok(ip) = HostIp::try_from(ip) else {
+    let Some(Said { sender, ip, sought }) = said else {
         return Vec::new();
     };
     if sender != mac {
         return vec![Word::Other(ip, sender)];
     }
     // The guest's own words come from it and from no other.
-    if way == Way::ToGuest || frame.source != mac {
+    if way == Way::ToGuest || octets.get(6..12) != Some(&mac.octets()) {
         return Vec::new();
     }
-    let sought = sought.filter(|&target| target != ip.get());
-    let sought = sought.and_then(|target: Ipv4Addr| HostIp::try_from(target).ok());
+    let sought = sought.filter(|&target| target != ip);
     let mut words = vec![Word::Claim(ip)];
     words.extend(sought.map(Word::Seek));
     words
+}
+
+/// Who says in this frame that it has which address. A probe (RFC 5227 section 1.1) says nothing
+/// yet.
+fn arp(octets: &[u8]) -> Option<Said> {
+    let host = |ip| HostIpv4::try_from(ip).ok().map(HostIp::V4);
+    match Frame::parse(octets).ok()?.body {
+        Body::Garp(garp) => Some(Said {
+            sender: garp.mac,
+            ip: garp.ip.into(),
+            sought: None,
+        }),
+        Body::Arp(operation, arp) => Some(Said {
+            sender: arp.sender_mac,
+            ip: host(arp.sender_ip)?,
+            sought: host(arp.target_ip).filter(|_| operation == ArpOperation::Request),
+        }),
+        Body::Rarp(..) | Body::Unarp(_) => None,
+    }
 }
 
 /// What a whole UDP datagram to a DHCP client carries.

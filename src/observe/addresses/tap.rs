@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 
-use super::book::{Book, Change, Word};
+use super::book::{Book, Change};
 use super::foreign::Foreign;
 use super::read::{Way, read};
+use super::word::Word;
 use crate::engine::{Event, Queue};
 use crate::model::{GuestId, MacAddr};
 use crate::observe::window::Window;
@@ -73,11 +74,14 @@ impl Tap {
         };
         let mut changes = Vec::new();
         for word in read(octets, way, self.mac) {
-            let foreign = match &word {
-                Word::Claim(ip) | Word::Lease { ip, .. } => {
-                    self.foreign.lock().await.refuses(*ip).await
-                }
+            let had = match &word {
+                Word::Claim(ip) => Some(*ip),
+                Word::Lease { ip, .. } => Some((*ip).into()),
                 Word::Seek(_) | Word::Other(..) | Word::Refusal => None,
+            };
+            let foreign = match had {
+                Some(ip) => self.foreign.lock().await.refuses(ip).await,
+                None => None,
             };
             let now = clock::now();
             changes.extend(self.book.borrow_mut().hear(now, word, foreign));

@@ -3,7 +3,7 @@
 //! Read attribute by attribute rather than as a whole message, so that one attribute that a newer
 //! kernel writes differently cannot hide a next hop.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use netlink_packet_core::{Emitable, NlaBuffer, NlasIterator};
 
@@ -15,8 +15,18 @@ const RTA_VIA: u16 = 18;
 /// `NHA_GATEWAY` (`include/uapi/linux/nexthop.h`).
 const NHA_GATEWAY: u16 = 6;
 
-#[expect(clippy::cast_possible_truncation, reason = "the number is 2")]
-const INET: u8 = libc::AF_INET as u8;
+const INET: u8 = family(libc::AF_INET);
+const INET6: u8 = family(libc::AF_INET6);
+
+/// An address family as messages have it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers are 2 and 10"
+)]
+const fn family(number: libc::c_int) -> u8 {
+    number as u8
+}
 
 /// Octets of `struct rtmsg`, `struct nhmsg` and `struct rtnexthop`.
 const ROUTE_HEADER: usize = 12;
@@ -55,25 +65,25 @@ impl Emitable for Question {
     }
 }
 
-/// The IPv4 next hops that a message of type `kind` adds; none for other types.
+/// The next hops that a message of type `kind` adds; none for other types.
 #[must_use]
-pub fn next_hops(kind: u16, payload: &[u8]) -> Vec<Ipv4Addr> {
-    let inet = payload.first() == Some(&INET);
+pub fn next_hops(kind: u16, payload: &[u8]) -> Vec<IpAddr> {
+    let family = payload.first().copied().unwrap_or_default();
     let mut found = Vec::new();
     match kind {
         libc::RTM_NEWROUTE => {
             let attributes = payload.get(ROUTE_HEADER..).unwrap_or_default();
-            ways(inet, attributes, &mut found);
+            ways(family, attributes, &mut found);
             for attribute in each(attributes) {
                 if attribute.kind() == libc::RTA_MULTIPATH {
-                    paths(inet, attribute.value(), &mut found);
+                    paths(family, attribute.value(), &mut found);
                 }
             }
         }
-        RTM_NEWNEXTHOP if inet => {
+        RTM_NEWNEXTHOP => {
             for attribute in each(payload.get(NEXT_HOP_HEADER..).unwrap_or_default()) {
                 if attribute.kind() == NHA_GATEWAY {
-                    found.extend(address(attribute.value()));
+                    found.extend(address(family, attribute.value()));
                 }
             }
         }
@@ -83,14 +93,13 @@ pub fn next_hops(kind: u16, payload: &[u8]) -> Vec<Ipv4Addr> {
 }
 
 /// The next hops among attributes of one way.
-fn ways(inet: bool, attributes: &[u8], found: &mut Vec<Ipv4Addr>) {
+fn ways(family: u8, attributes: &[u8], found: &mut Vec<IpAddr>) {
     for attribute in each(attributes) {
         match (attribute.kind(), attribute.value()) {
-            (libc::RTA_GATEWAY, value) if inet => found.extend(address(value)),
-            (RTA_VIA, [f0, f1, value @ ..])
-                if u16::from_ne_bytes([*f0, *f1]) == u16::from(INET) =>
-            {
-                found.extend(address(value));
+            (libc::RTA_GATEWAY, value) => found.extend(address(family, value)),
+            (RTA_VIA, [f0, f1, value @ ..]) => {
+                let family = u8::try_from(u16::from_ne_bytes([*f0, *f1]));
+                found.extend(family.ok().and_then(|family| address(family, value)));
             }
             _ => {}
         }
@@ -98,21 +107,25 @@ fn ways(inet: bool, attributes: &[u8], found: &mut Vec<Ipv4Addr>) {
 }
 
 /// The next hops of a route with several ways (`struct rtnexthop`).
-fn paths(inet: bool, mut octets: &[u8], found: &mut Vec<Ipv4Addr>) {
+fn paths(family: u8, mut octets: &[u8], found: &mut Vec<IpAddr>) {
     while let [l0, l1, ..] = octets {
         let length = usize::from(u16::from_ne_bytes([*l0, *l1]));
         let Some(attributes) = octets.get(PATH_HEADER..length) else {
             return;
         };
-        ways(inet, attributes, found);
+        ways(family, attributes, found);
         // They begin at multiples of four (RTNH_ALIGN).
         let next = length.next_multiple_of(4);
         octets = octets.get(next..).unwrap_or_default();
     }
 }
 
-fn address(value: &[u8]) -> Option<Ipv4Addr> {
-    <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from)
+fn address(family: u8, value: &[u8]) -> Option<IpAddr> {
+    match family {
+        INET => <[u8; 4]>::try_from(value).ok().map(IpAddr::from),
+        INET6 => <[u8; 16]>::try_from(value).ok().map(IpAddr::from),
+        _ => None,
+    }
 }
 
 /// The attributes up to the first that cannot be read.

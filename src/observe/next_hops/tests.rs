@@ -29,8 +29,8 @@ fn path(attributes: &[Vec<u8>]) -> Vec<u8> {
     octets
 }
 
-fn of(last: u8) -> Ipv4Addr {
-    Ipv4Addr::new(10, 0, 0, last)
+fn of(last: u8) -> IpAddr {
+    IpAddr::from([10, 0, 0, last])
 }
 
 fn gateway(last: u8) -> Vec<u8> {
@@ -63,17 +63,32 @@ fn next_hops_that_stand_by_themselves_are_found() {
     };
     let inet = next_hop(INET, &[10, 0, 0, 5]);
     assert_eq!(next_hops(RTM_NEWNEXTHOP, &inet), [of(5)]);
-    assert!(next_hops(RTM_NEWNEXTHOP, &next_hop(INET6, &[0xfd; 16])).is_empty());
+    let inet6 = next_hop(INET6, &[0xfd; 16]);
+    assert_eq!(
+        next_hops(RTM_NEWNEXTHOP, &inet6),
+        [IpAddr::from([0xfd; 16])]
+    );
     // One that goes.
     assert!(next_hops(105, &inet).is_empty());
 }
 
 #[test]
-fn what_has_no_ipv4_next_hop_has_none() {
-    let other = route(INET6, &[attribute(5, &[0xfd; 16])]);
-    assert!(next_hops(24, &other).is_empty());
+fn next_hops_of_ipv6_are_found_whatever_goes_by_way_of_them() {
+    let next_hop = [IpAddr::from([0xfd; 16])];
+    let own = route(INET6, &[attribute(5, &[0xfd; 16])]);
+    assert_eq!(next_hops(24, &own), next_hop);
     let via = attribute(18, &[&[10, 0], [0xfd; 16].as_slice()].concat());
-    assert!(next_hops(24, &route(INET, &[via])).is_empty());
+    for family in [INET, MPLS] {
+        let others = route(family, std::slice::from_ref(&via));
+        assert_eq!(next_hops(24, &others), next_hop);
+    }
+}
+
+#[test]
+fn what_has_no_next_hop_has_none() {
+    let short = route(INET6, &[attribute(5, &[10, 0, 0, 1])]);
+    assert!(next_hops(24, &short).is_empty());
+    assert!(next_hops(24, &route(MPLS, &[gateway(1)])).is_empty());
     assert!(next_hops(25, &route(INET, &[gateway(1)])).is_empty());
     assert!(next_hops(24, &[]).is_empty());
 }
@@ -99,7 +114,7 @@ fn octets_that_make_no_sense_end_the_reading() {
 fn too_many_next_hops_are_not_kept() {
     let mut known = BTreeSet::new();
     for number in 0..70_000_u32 {
-        let address = Ipv4Addr::from(number).octets();
+        let address = number.to_be_bytes();
         add(&mut known, 24, &route(INET, &[attribute(5, &address)]));
     }
     assert_eq!(known.len(), MOST);

@@ -3,13 +3,13 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{HostIpError, VlanIdError};
+use crate::model::{HostIpv4Error, VlanIdError};
 use crate::wire::{ArpOperation, Opcode};
 
 const GUEST: MacAddr = MacAddr::new([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 const HOST: MacAddr = MacAddr::new([0x02, 0, 0, 0, 0, 0x01]);
 
-fn ip(text: &str) -> HostIp {
+fn ip(text: &str) -> HostIpv4 {
     text.parse().unwrap()
 }
 
@@ -170,7 +170,7 @@ fn each_foreign_field_has_its_own_refusal() {
             unarp,
             22,
             &[0, 0, 0, 0],
-            ParseError::UnarpHost(HostIpError::Unspecified),
+            ParseError::UnarpHost(HostIpv4Error::Unspecified),
         ),
     ];
     for (frame, offset, octets, error) in refused {
@@ -291,8 +291,8 @@ fn any_addresses() -> impl Strategy<Value = Addresses> {
     )
 }
 
-fn any_host_ip() -> impl Strategy<Value = HostIp> {
-    any::<Ipv4Addr>().prop_filter_map("no host's address", |ip| HostIp::try_from(ip).ok())
+fn any_host_ip() -> impl Strategy<Value = HostIpv4> {
+    any::<Ipv4Addr>().prop_filter_map("no host's address", |ip| HostIpv4::try_from(ip).ok())
 }
 
 fn any_body() -> impl Strategy<Value = Body> {

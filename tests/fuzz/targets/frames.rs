@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use macmoved::engine::Standing;
-use macmoved::model::{AddressRefusal, Ifindex, Instant, Interface, MacAddr, Timestamp};
+use macmoved::model::{AddressRefusal, HostIp, Ifindex, Instant, Interface, MacAddr, Timestamp};
 use macmoved::observe::addresses::{self, Book, Change, Listens, Way, Word};
 use macmoved::observe::unarp;
 use macmoved::sys::packet_ear::{Received, Whom};
@@ -84,7 +84,7 @@ fn as_unarp(octets: &[u8]) {
     assert!(unarp::read(octets, received(Whom::Us, octets.len() + 1)).is_err());
 }
 
-/// A lease comes to the guest, and a claim from it.
+/// A lease comes to the guest, and a claim from it: by ARP of IPv4, by neighbour discovery of IPv6.
 fn at_port(octets: &[u8], way: Way) {
     let words = addresses::read(octets, way, GUEST);
     assert!(words.len() <= 2);
@@ -95,12 +95,18 @@ fn at_port(octets: &[u8], way: Way) {
                 assert!(routers.len() <= 8);
             }
             Word::Refusal => assert_eq!(way, Way::ToGuest),
-            Word::Claim(_) | Word::Seek(_) => {
+            Word::Claim(ip) | Word::Seek(ip) => {
                 assert_eq!(way, Way::FromGuest);
-                let frame = Frame::parse(octets).unwrap();
-                assert_eq!(frame.source, GUEST);
+                assert_eq!(octets[6..12], GUEST.octets());
+                assert_eq!(ip.v4().is_some(), Frame::parse(octets).is_ok());
             }
-            Word::Other(ip, by) => {
+            Word::Other(HostIp::V6(ip), by) => {
+                assert_eq!(octets[12..14], [0x86, 0xdd]);
+                let stands = |said: &[u8]| octets.windows(said.len()).any(|it| it == said);
+                assert!(stands(&ip.get().octets()) && stands(&by.octets()));
+                assert_ne!(by, GUEST);
+            }
+            Word::Other(HostIp::V4(ip), by) => {
                 let frame = Frame::parse(octets).unwrap();
                 let said = match frame.body {
                     Body::Garp(garp) => garp.addresses(),
@@ -159,7 +165,7 @@ fn one_after_the_other(mut octets: &[u8]) {
 }
 
 /// Each change is news, and no more addresses stand than are kept.
-fn follow(told: &mut BTreeMap<macmoved::model::HostIp, Standing>, changes: &[Change]) {
+fn follow(told: &mut BTreeMap<HostIp, Standing>, changes: &[Change]) {
     for (sighting, standing) in changes {
         assert_eq!(sighting.mac, GUEST);
         let before = match standing {

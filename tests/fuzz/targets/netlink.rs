@@ -7,6 +7,7 @@
 #![no_main]
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
 use macmoved::emit::{self, Topology, VlanTable};
@@ -86,9 +87,13 @@ fn links(datagram: &[u8]) {
 /// A payload in every way, whatever its message claims to be.
 fn read(kind: u16, payload: &[u8]) {
     let stands = |octets: &[u8]| payload.windows(octets.len()).any(|window| window == octets);
+    let has = |address: IpAddr| match address {
+        IpAddr::V4(address) => stands(&address.octets()),
+        IpAddr::V6(address) => stands(&address.octets()),
+    };
     for kind in [kind, libc::RTM_NEWROUTE, 104] {
         for hop in next_hops(kind, payload) {
-            assert!(stands(&hop.octets()));
+            assert!(has(hop));
         }
     }
     if let Some(Neighbour {
@@ -105,7 +110,7 @@ fn read(kind: u16, payload: &[u8]) {
         assert!(!(entry.dynamic && entry.fixed));
     }
     if let Some(address) = local_address(payload) {
-        assert!(stands(&address.octets()));
+        assert!(has(address));
     }
     vlans(payload);
     if let Ok(message) = LinkMessage::parse(payload)

@@ -153,7 +153,7 @@ impl Realm {
             } => {
                 let sighting = Sighting {
                     mac: answers::mac(guest, 0),
-                    ip: answers::ip(guest, 0, 2),
+                    ip: answers::ip(guest, 0, 2).into(),
                     source: AddressSource::Dhcp,
                 };
                 let guest = super::guest(guest);

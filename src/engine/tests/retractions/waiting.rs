@@ -1,9 +1,9 @@
 use super::{World, finish, ip, leave, policy, retracted, running};
 use crate::engine::{Action, Count, Lifecycle, Pacing, Policy};
-use crate::model::{HostIp, SendFault};
+use crate::model::{HostIpv4, SendFault};
 
 /// A running guest with these addresses, where one frame a second leaves.
-fn slow(addresses: &[HostIp]) -> World {
+fn slow(addresses: &[HostIpv4]) -> World {
     let pacing = Pacing {
         frames_per_second: 1,
         burst: 1,

@@ -1,4 +1,9 @@
+mod ipv6;
+
+use std::net::IpAddr;
+
 use super::*;
+use crate::model::HostIpv4;
 
 const MAC: MacAddr = MacAddr::new([0x52, 0x54, 0, 0, 0, 1]);
 const OTHER: MacAddr = MacAddr::new([0x52, 0x54, 0, 0, 0, 0x99]);
@@ -42,12 +47,19 @@ impl Scene {
     }
 }
 
+fn host(last: u8) -> HostIpv4 {
+    HostIpv4::try_from(Ipv4Addr::new(192, 0, 2, last)).unwrap()
+}
+
 fn ip(last: u8) -> HostIp {
-    HostIp::try_from(Ipv4Addr::new(192, 0, 2, last)).unwrap()
+    host(last).into()
 }
 
 fn short(changes: &[Change]) -> Vec<(u8, Standing)> {
-    let last = |ip: HostIp| ip.get().octets()[3];
+    let last = |ip: HostIp| match ip.get() {
+        IpAddr::V4(address) => address.octets()[3],
+        IpAddr::V6(address) => address.octets()[15],
+    };
     changes
         .iter()
         .map(|(sighting, standing)| (last(sighting.ip), *standing))
@@ -64,9 +76,9 @@ const fn refused(reason: AddressRefusal) -> Standing {
 
 fn lease(last: u8, seconds: Option<u64>, routers: &[u8]) -> Word {
     Word::Lease {
-        ip: ip(last),
+        ip: host(last),
         lasts: seconds.map(Duration::from_secs),
-        routers: routers.iter().map(|&last| ip(last).get()).collect(),
+        routers: routers.iter().map(|&last| host(last).get()).collect(),
     }
 }
 
@@ -272,7 +284,7 @@ fn given(leases: &[(u8, Option<Instant>)]) -> Vec<(Lease, Option<AddressRefusal>
     let lease = |&(last, until)| {
         (
             Lease {
-                ip: ip(last),
+                ip: host(last),
                 until,
             },
             None,

@@ -1,3 +1,4 @@
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -5,19 +6,24 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::VlanId;
 use crate::observe::addresses::dhcp::tests::{ACKNOWLEDGED, MAC, message};
+use crate::observe::addresses::nd::tests::{Message, ipv6};
 use crate::wire::Addresses;
 
 const OTHER: MacAddr = MacAddr::new([0x52, 0x54, 0, 0, 0, 2]);
 
+fn host(last: u8) -> HostIpv4 {
+    HostIpv4::try_from(Ipv4Addr::new(192, 0, 2, last)).unwrap()
+}
+
 fn ip(last: u8) -> HostIp {
-    HostIp::try_from(Ipv4Addr::new(192, 0, 2, last)).unwrap()
+    host(last).into()
 }
 
 /// An ARP frame: who sends it on the wire, and who says what.
 fn arp(source: MacAddr, operation: ArpOperation, sender: (MacAddr, u8), target: u8) -> Vec<u8> {
     let address = |last: u8| match last {
         0 => Ipv4Addr::UNSPECIFIED,
-        _ => ip(last).get(),
+        _ => host(last).get(),
     };
     let addresses = Addresses {
         sender_mac: sender.0,
@@ -43,7 +49,7 @@ fn the_guests_arp_says_what_it_has_and_what_it_looks_for() {
     );
     let reply = arp(MAC, ArpOperation::Reply, (MAC, 7), 1);
     assert_eq!(read(&reply, Way::FromGuest, MAC), [Word::Claim(ip(7))]);
-    let announcement = Frame::garp(MAC, ip(7), None).to_vec();
+    let announcement = Frame::garp(MAC, host(7), None).to_vec();
     assert_eq!(
         read(&announcement, Way::FromGuest, MAC),
         [Word::Claim(ip(7))]
@@ -71,7 +77,7 @@ fn nobody_else_speaks_for_the_guest() {
 #[test]
 fn announcements_of_macs_and_tagged_or_broken_frames_say_nothing() {
     let tagged = VlanId::try_from(7).ok();
-    for frame in [Frame::rarp(MAC, None), Frame::unarp(MAC, ip(7), None)] {
+    for frame in [Frame::rarp(MAC, None), Frame::unarp(MAC, host(7), None)] {
         assert_eq!(read(&frame.to_vec(), Way::FromGuest, MAC), []);
     }
     assert!(tagged.is_some());
@@ -79,6 +85,36 @@ fn announcements_of_macs_and_tagged_or_broken_frames_say_nothing() {
     for length in 0..42 {
         assert_eq!(read(&request[..length], Way::FromGuest, MAC), []);
     }
+}
+
+#[test]
+fn neighbour_discovery_says_the_same_of_ipv6() {
+    let says = |message: Message, way| read(&message.to_vec(), way, MAC);
+    let (from, to) = (Way::FromGuest, Way::ToGuest);
+    let asks = Message::solicitation(MAC, "2001:db8::7", "2001:db8::1");
+    assert_eq!(
+        says(asks, from),
+        [
+            Word::Claim(ipv6("2001:db8::7")),
+            Word::Seek(ipv6("2001:db8::1"))
+        ]
+    );
+    assert_eq!(says(asks, to), [], "nobody else speaks for the guest");
+    let answers = Message::advertisement(MAC, "2001:db8::7");
+    assert_eq!(says(answers, from), [Word::Claim(ipv6("2001:db8::7"))]);
+    assert_eq!(says(answers, to), []);
+    let others = Message::advertisement(OTHER, "2001:db8::7");
+    for way in [from, to] {
+        let contest = Word::Other(ipv6("2001:db8::7"), OTHER);
+        assert_eq!(says(others, way), [contest]);
+    }
+    // Another's frame with the guest's address in its option, and the other way round.
+    let mut forged = Message::advertisement(MAC, "2001:db8::7");
+    forged.source = OTHER;
+    assert_eq!(says(forged, from), []);
+    let (mut forged, named) = (others, Word::Other(ipv6("2001:db8::7"), OTHER));
+    forged.source = MAC;
+    assert_eq!(says(forged, from), [named]);
 }
 
 /// A DHCP message in UDP, IPv4 and Ethernet.
@@ -104,9 +140,9 @@ fn datagram(payload: &[u8], words_of_options: u8) -> Vec<u8> {
 fn a_servers_acknowledgement_is_heard_on_its_way_to_the_guest_only() {
     let payload = message([192, 0, 2, 7], ACKNOWLEDGED);
     let expected = Word::Lease {
-        ip: ip(7),
+        ip: host(7),
         lasts: Some(Duration::from_secs(3_600)),
-        routers: vec![ip(1).get(), ip(2).get()],
+        routers: vec![host(1).get(), host(2).get()],
     };
     for options in [0, 3] {
         let mut octets = datagram(&payload, options);
@@ -147,11 +183,13 @@ proptest! {
     fn no_frame_is_too_strange(octets in prop::collection::vec(any::<u8>(), 0..400)) {
         for way in [Way::FromGuest, Way::ToGuest] {
             assert!(read(&octets, way, MAC).len() <= 2);
-            let mut ipv4 = octets.clone();
-            if let Some(kind) = ipv4.get_mut(12..14) {
-                kind.copy_from_slice(&IPV4);
+            for kind in [IPV4, nd::IPV6] {
+                let mut octets = octets.clone();
+                if let Some(octets) = octets.get_mut(12..14) {
+                    octets.copy_from_slice(&kind);
+                }
+                assert!(read(&octets, way, MAC).len() <= 2);
             }
-            assert!(read(&ipv4, way, MAC).len() <= 2);
         }
     }
 }

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::HostIp;
+use crate::model::HostIpv4;
 
 const SENDER: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 1]);
 
@@ -25,7 +25,7 @@ fn heard(frame: &[u8], whom: Whom) -> Result<HeardUnarp, UnarpRefusal> {
 }
 
 fn unarp() -> Vec<u8> {
-    let ip: HostIp = "10.0.0.50".parse().unwrap();
+    let ip: HostIpv4 = "10.0.0.50".parse().unwrap();
     Frame::unarp(SENDER, ip, None).to_vec()
 }
 

@@ -8,7 +8,7 @@ use crate::engine::tests::histories::{BRIDGE, UPLINK, nics, number, tap};
 use crate::engine::{DescribeFault, Event, Plan, RunState, StagedFrame, Staging};
 use crate::model::{
     AddressSource, Attachment, FrameKind, GivenAddress, GuestDescription, GuestId, GuestName,
-    HostIp, Ifindex, Interface, MacAddr, Nic, Refusal,
+    HostIpv4, Ifindex, Interface, MacAddr, Nic, Refusal,
 };
 
 impl Realm {
@@ -130,10 +130,10 @@ pub(super) fn description(guest: usize) -> GuestDescription {
 }
 
 /// An address of this NIC.
-pub(super) fn ip(guest: usize, nic: usize, last: u8) -> HostIp {
+pub(super) fn ip(guest: usize, nic: usize, last: u8) -> HostIpv4 {
     let octet = |number: usize| u8::try_from(number).unwrap();
     let address = Ipv4Addr::new(192, octet(guest), octet(nic), last);
-    HostIp::try_from(address).unwrap()
+    HostIpv4::try_from(address).unwrap()
 }
 
 pub(super) fn mac(guest: usize, nic: usize) -> MacAddr {
