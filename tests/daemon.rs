@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+#[path = "daemon/hook_load.rs"]
+mod hook_load;
 #[path = "daemon/hooks.rs"]
 mod hooks;
 

@@ -27,6 +27,8 @@ mod emit;
 mod faults;
 #[path = "netns/floods.rs"]
 mod floods;
+#[path = "netns/honour.rs"]
+mod honour;
 #[path = "netns/host.rs"]
 mod host;
 #[path = "netns/hot_path.rs"]
@@ -55,6 +57,8 @@ mod soak;
 mod unarp;
 #[path = "netns/unarp_agent.rs"]
 mod unarp_agent;
+#[path = "netns/unarp_rates.rs"]
+mod unarp_rates;
 #[path = "netns/unarp_scene.rs"]
 mod unarp_scene;
 #[path = "netns/world.rs"]

@@ -14,27 +14,15 @@ use std::time::{Duration, Instant};
 use super::{Agent, PATIENCE, Place};
 
 const SCRIPT: &str = include_str!("../../hooks/50-macmoved");
-const MACMOVECTL: &str = env!("CARGO_BIN_EXE_macmovectl");
+pub(super) const MACMOVECTL: &str = env!("CARGO_BIN_EXE_macmovectl");
 
 /// What no user of a machine is.
 const NOBODY: u32 = 65_534;
 
-/// Calls in the flood: of a run that accepts a release, and of every other.
-const FLOOD: (usize, usize) = (100_000, 2_000);
-
-/// How many times as long as `/bin/true` a hook may take, in the median: in a run that accepts a
-/// release, and in every other, where the machine may be busy.
-const SLOWER: (u32, u32) = (10, 100);
-
-/// Whether this run accepts a release.
-fn accepts() -> bool {
-    env::var_os("LAB_FULL").is_some()
-}
-
 impl Place {
     /// Starts the daemon and waits until it has read every guest. Its words to the service manager
     /// are taken by somebody all the time, for it waits for whoever does not listen.
-    fn begin(&self) -> Agent {
+    pub(super) fn begin(&self) -> Agent {
         let listener = self.notify.try_clone().unwrap();
         thread::spawn(move || while listener.recv(&mut [0; 4096]).is_ok() {});
         let agent = self.start();
@@ -51,7 +39,7 @@ impl Place {
     }
 
     /// The script, with another program in place of the installed one.
-    fn script(&self, program: &str) -> PathBuf {
+    pub(super) fn script(&self, program: &str) -> PathBuf {
         // Whoever runs it has to reach it.
         fs::set_permissions(self.directory.path(), Permissions::from_mode(0o755)).unwrap();
         let script = SCRIPT.replace("/usr/bin/macmovectl", program);
@@ -76,7 +64,7 @@ impl Place {
         path
     }
 
-    fn hook(&self, command: &mut Command, xml: &[u8]) -> Output {
+    pub(super) fn hook(&self, command: &mut Command, xml: &[u8]) -> Output {
         let mut child = command
             .env("MACMOVED_HOOK__SOCKET", self.path("hook.sock"))
             .stdin(Stdio::piped())
@@ -108,7 +96,7 @@ fn phase(operation: &str) -> &'static str {
 }
 
 #[track_caller]
-fn assert_content(output: &Output) {
+pub(super) fn assert_content(output: &Output) {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(
         output.stdout.is_empty() && output.stderr.is_empty(),
@@ -117,7 +105,7 @@ fn assert_content(output: &Output) {
 }
 
 /// The XML of an arriving guest.
-fn xml(number: usize) -> Vec<u8> {
+pub(super) fn xml(number: usize) -> Vec<u8> {
     format!(
         "<domain type='kvm'><name>web</name><uuid>6d6d0000-0000-4000-9000-{number:012}</uuid>\
          <devices><interface type='bridge'><mac address='52:54:00:00:00:01'/>\
@@ -128,7 +116,7 @@ fn xml(number: usize) -> Vec<u8> {
 
 impl Agent {
     /// The sum of all series of a family, or of those that begin so.
-    fn sum(&self, series: &str) -> u64 {
+    pub(super) fn sum(&self, series: &str) -> u64 {
         let metrics = self.get("/metrics");
         let values = metrics.lines().filter(|line| line.starts_with(series));
         let values = values.filter_map(|line| line.rsplit(' ').next());
@@ -138,7 +126,7 @@ impl Agent {
     }
 
     #[track_caller]
-    fn counts(&self, series: &str, expected: u64) {
+    pub(super) fn counts(&self, series: &str, expected: u64) {
         let end = Instant::now() + PATIENCE;
         while self.sum(series) != expected && Instant::now() < end {
             thread::sleep(Duration::from_millis(20));
@@ -151,7 +139,7 @@ impl Agent {
         assert_eq!(self.sum(series), expected, "{series}: {hooks:#?}");
     }
 
-    fn resident_kib(&self) -> u64 {
+    pub(super) fn resident_kib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.unwrap()
@@ -331,95 +319,4 @@ fn the_hook_is_content_where_no_disk_has_room() {
         .arg(disk)
         .arg(script);
     assert_content(&place.hook(&mut command, &xml(1)));
-}
-
-#[test]
-fn a_flood_of_calls_is_counted_and_grows_nothing() {
-    let place = Place::new();
-    let agent = place.begin();
-    let calls = if accepts() { FLOOD.0 } else { FLOOD.1 };
-    let before = agent.resident_kib();
-    thread::scope(|scope| {
-        for thread in 0..4 {
-            let place = &place;
-            scope.spawn(move || {
-                for number in (thread..calls).step_by(4) {
-                    let operation = ["migrate", "start"][number / 4 % 2];
-                    let mut command = Command::new(MACMOVECTL);
-                    command.args(["hook", "web", operation, "begin", "-"]);
-                    assert_content(&place.hook(&mut command, &xml(number)));
-                }
-            });
-        }
-    });
-    // Those that the kernel turned away, while the daemon had no time to accept, nobody can count.
-    let calls = calls as u64;
-    let end = Instant::now() + PATIENCE;
-    while agent.sum("macmove_hook_calls_total") < calls / 2 {
-        assert!(Instant::now() < end, "half of them found room");
-    }
-    assert!(agent.sum("macmove_hook_calls_total") <= calls);
-    agent.counts("macmove_hook_errors_total", 0);
-    assert!(
-        agent.sum("macmove_dropped_total{queue=\"hook\"}") > 0,
-        "the table is small"
-    );
-    let grown = agent.resident_kib().saturating_sub(before);
-    assert!(grown < 16 << 10, "{grown} KiB more");
-    assert!(agent.get("/-/ready").contains(" 200 "));
-}
-
-#[test]
-fn the_hook_takes_a_few_times_what_bin_true_takes() {
-    let place = Place::new();
-    let script = place.script(MACMOVECTL);
-    let compare = |daemon: &str| {
-        let mut times: [Vec<Duration>; 2] = Default::default();
-        for _ in 0..30 {
-            for (program, times) in ["/bin/true", script.to_str().unwrap()]
-                .iter()
-                .zip(&mut times)
-            {
-                let begin = Instant::now();
-                let mut command = Command::new(program);
-                command.args(["web", "start", "begin", "-"]);
-                assert_content(&place.hook(&mut command, &xml(1)));
-                times.push(begin.elapsed());
-            }
-        }
-        let [floor, hook] = times.map(|mut times| {
-            times.sort();
-            times[times.len() / 2]
-        });
-        record(&format!(
-            "hook, medians of 30 with the daemon {daemon}: {hook:?}, /bin/true {floor:?}, {:.1} \
-             times as long",
-            hook.as_secs_f64() / floor.as_secs_f64()
-        ));
-        assert!(
-            hook < floor * if accepts() { SLOWER.0 } else { SLOWER.1 },
-            "{daemon}: {hook:?}, /bin/true {floor:?}"
-        );
-    };
-    let agent = place.begin();
-    compare("alive");
-    agent.signal("STOP");
-    compare("stopped");
-    agent.signal("CONT");
-    drop(agent);
-    compare("dead");
-}
-
-/// Writes a line of figures down for `tests/run --measure`, where the lab's are.
-fn record(line: &str) {
-    let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .unwrap();
-    let cache = target.join("lab");
-    fs::create_dir_all(&cache).unwrap();
-    let file = fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(cache.join("figures.txt"));
-    writeln!(file.unwrap(), "{line}").unwrap();
 }

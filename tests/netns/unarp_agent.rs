@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::unarp::{HOLDER, enter, entry, unarp, world};
+use crate::honour::{HOLDER, enter, entry, unarp, world};
 use crate::world::{isolated, send, sh};
 
 /// How long the daemon may take for anything; seconds of a busy machine.

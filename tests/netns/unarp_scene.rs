@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use macmoved::model::MacAddr;
 use macmoved::sys::bpf::Injector;
 
+use crate::honour::{Listener, entry, unarp};
 use crate::host::Host;
-use crate::unarp::{Listener, entry, unarp};
 use crate::world::{Ear, index, ip, isolated, settle};
 
 /// Ten times the longest that was seen between an UNARP and the entry's end while the machine was

@@ -2,7 +2,7 @@
 
 use macmoved::model::MacAddr;
 
-use crate::unarp::{HOLDER, Listener, enter, entry, tagged, unarp, world};
+use crate::honour::{HOLDER, Listener, enter, entry, tagged, unarp, world};
 use crate::world::{ip, isolated, send, settle, sh};
 
 const OTHER: MacAddr = MacAddr::new([2, 0, 0, 0, 0xc5, 2]);
