@@ -96,7 +96,7 @@ fn details(f: &mut fmt::Formatter<'_>, guest: &GuestView, now: Timestamp) -> fmt
     steps(f, &guest.phases, now)
 }
 
-/// An IPv4 address of a guest, on one line.
+/// An IP address of a guest, on one line.
 struct Known<'a> {
     known: &'a AddressView,
     now: Timestamp,

@@ -60,7 +60,7 @@ fn waiting_sources(settings: &Settings) -> impl Iterator<Item = String> {
     waiting.map(|(index, _)| format!("addresses.sources.{index}"))
 }
 
-/// UNARP is IPv4's.
+/// IPv6 addresses are learnt from the guest alone.
 fn ipv6_addresses(settings: &Settings) -> impl Iterator<Item = String> {
     let guests = settings.guest.iter().enumerate();
     let found = guests.flat_map(|(guest, table)| {

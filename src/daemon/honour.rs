@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::emit::{Brake, ForgetError, Neighbours};
 use crate::metrics::Metrics;
 use crate::model::{Prefix, UnarpRefusal};
-use crate::observe::next_hops::NextHops;
+use crate::observe::next_hops::{Families, NextHops};
 use crate::observe::unarp::{Heard, HeardUnarp, Rules, Unarps};
 use crate::sys::clock;
 
@@ -185,7 +185,7 @@ impl Work {
             unarps: Unarps::open().map_err(OpenHonourError::Packets)?,
             rules: Rules::new(prefixes),
             neighbours: Neighbours::open(brake, dry_run).map_err(OpenHonourError::Netlink)?,
-            next_hops: NextHops::open().map_err(OpenHonourError::Netlink)?,
+            next_hops: NextHops::open(Families::Ipv4).map_err(OpenHonourError::Netlink)?,
         })
     }
 

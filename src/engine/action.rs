@@ -39,7 +39,7 @@ pub enum Action {
         /// that is to be undone.
         stays: bool,
     },
-    /// Listen for the guest's IPv4 addresses at these ports and no others, and tell of changes by
+    /// Listen for the guest's IP addresses at these ports and no others, and tell of changes by
     /// [`super::Event::Address`]; what is known already is told first.
     Watch {
         /// The guest.

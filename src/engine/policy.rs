@@ -136,7 +136,7 @@ impl AddressPolicy {
     pub fn refuses(&self, ip: HostIp, source: AddressSource) -> Option<AddressRefusal> {
         let address = ip.get();
         let within = |prefix: &Prefix| prefix.contains(address);
-        // IPv6's are no HostIp.
+        // A link-local address of IPv6 is no HostIp.
         if matches!(address, IpAddr::V4(address) if address.is_link_local()) {
             Some(AddressRefusal::LinkLocal)
         } else if address.is_loopback() {

@@ -13,9 +13,9 @@ use crate::model::{GuestId, HostIp, HostIpv4, Outcome, SendFault};
 /// What a source retracts once the guest has left: addresses, each with the index of the staged
 /// frame into whose network that is said. No address twice in one network.
 ///
-/// IPv4 ones only: RFC 1868 has no word for others. An address is of the NIC that libvirt gives it to or that was heard to have it, and of every NIC
-/// where only the settings name it. One that another station has, too, or that
-/// is a router's or this host's, is left alone.
+/// IPv4 ones only: RFC 1868 has no word for others. An address is of the NIC that libvirt gives it
+/// to or that was heard to have it, and of every NIC where only the settings name it. One that
+/// another station has, too, or that is a router's or this host's, is left alone.
 #[must_use]
 pub fn retractions(
     plan: &Plan,

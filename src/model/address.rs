@@ -1,4 +1,4 @@
-//! IPv4 addresses of guests, and who says so.
+//! IP addresses of guests, and who says so.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub enum AddressSource {
     Peer,
     /// DHCP answers seen on the guest's port.
     Dhcp,
-    /// ARP seen on the guest's port.
+    /// ARP and neighbour discovery seen on the guest's port.
     Snoop,
     /// Metadata in the domain's XML.
     Metadata,

@@ -6,7 +6,7 @@ use std::net::Ipv6Addr;
 use serde::{Deserialize, Serialize};
 
 /// The IPv6 address of one host, wherever it is looked for: never `::`, `::1`, multicast, link-local,
-/// or an IPv4 address in IPv6's clothes.
+/// of every router, or an IPv4 address in IPv6's clothes.
 ///
 /// Every station has a link-local address (RFC 4291 section 2.8), and its like on every other link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub enum HostIpv6Error {
     /// `fe80::/10`.
     #[error("{0} is a link-local address, which means something on one link only")]
     LinkLocal(Ipv6Addr),
+    /// The last 64 bits are zero (RFC 4291 section 2.6.1).
+    #[error("{0} is the address of every router of its subnet; give the address of one host")]
+    SubnetRouter(Ipv6Addr),
     /// `::ffff:0:0/96` (RFC 4291 section 2.5.5.2).
     #[error("{0} stands for an IPv4 address; give that one")]
     Mapped(Ipv6Addr),
@@ -53,6 +56,8 @@ impl TryFrom<Ipv6Addr> for HostIpv6 {
             Err(HostIpv6Error::Multicast(address))
         } else if address.is_unicast_link_local() {
             Err(HostIpv6Error::LinkLocal(address))
+        } else if matches!(address.segments(), [.., 0, 0, 0, 0]) {
+            Err(HostIpv6Error::SubnetRouter(address))
         } else if address.to_ipv4_mapped().is_some() {
             Err(HostIpv6Error::Mapped(address))
         } else {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NLMSG_OVERRUN};
 
-use crate::model::Instant;
+use crate::model::{HostIp, Instant};
 use crate::sys::clock;
 use crate::sys::netlink::{self, DATAGRAM, NetlinkSocket};
 
@@ -18,12 +18,14 @@ mod message;
 
 pub use message::next_hops;
 
-/// Routes of IPv4, IPv6 and MPLS, and next hops that stand by themselves (`ip nexthop`), as bits of
-/// `nl_groups`. No other family has an IP next hop.
+/// Routes of IPv4 and MPLS, and next hops that stand by themselves (`ip nexthop`), as bits of
+/// `nl_groups`. No other family has an IPv4 next hop.
 const GROUPS: u32 = 1 << (libc::RTNLGRP_IPV4_ROUTE - 1)
-    | 1 << (libc::RTNLGRP_IPV6_ROUTE - 1)
     | 1 << (libc::RTNLGRP_MPLS_ROUTE - 1)
     | 1 << (libc::RTNLGRP_NEXTHOP - 1);
+
+/// Routes of IPv6.
+const GROUP_IPV6: u32 = 1 << (libc::RTNLGRP_IPV6_ROUTE - 1);
 
 /// The kernel's queue for us: some thousand changes between two questions. With more, every route
 /// is read anew.
@@ -42,9 +44,32 @@ const READINGS: usize = 3;
 /// million take a second to read, and whoever forges UNARPs may not order that at will.
 const FRESH: Duration = Duration::from_secs(10);
 
+/// Which next hops are asked for. Whoever has no use for IPv6's is not held up by its routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Families {
+    /// Those of IPv4.
+    Ipv4,
+    /// Those of IPv4 and IPv6.
+    Both,
+}
+
+impl Families {
+    const fn groups(self) -> u32 {
+        match self {
+            Self::Ipv4 => GROUPS,
+            Self::Both => GROUPS | GROUP_IPV6,
+        }
+    }
+
+    const fn has(self, address: IpAddr) -> bool {
+        matches!((self, address), (Self::Both, _) | (_, IpAddr::V4(_)))
+    }
+}
+
 /// The next hops of every table in the network namespace.
 #[derive(Debug)]
 pub struct NextHops {
+    families: Families,
     changes: NetlinkSocket,
     buffer: Box<[u8]>,
     /// All that there are, and some that there were.
@@ -61,8 +86,8 @@ impl NextHops {
     /// # Errors
     ///
     /// Those of the socket calls. No capability is needed.
-    pub fn open() -> io::Result<Self> {
-        Self::with_buffer(RECEIVE_BUFFER)
+    pub fn open(families: Families) -> io::Result<Self> {
+        Self::with_buffer(families, RECEIVE_BUFFER)
     }
 
     /// As [`NextHops::open`], with a receive buffer of `octets` for changes.
@@ -70,10 +95,11 @@ impl NextHops {
     /// # Errors
     ///
     /// As [`NextHops::open`].
-    pub fn with_buffer(octets: libc::c_int) -> io::Result<Self> {
-        let changes = NetlinkSocket::open(GROUPS)?;
+    pub fn with_buffer(families: Families, octets: libc::c_int) -> io::Result<Self> {
+        let changes = NetlinkSocket::open(families.groups())?;
         changes.set_receive_buffer(octets)?;
         Ok(Self {
+            families,
             changes,
             buffer: vec![0; DATAGRAM].into_boxed_slice(),
             known: BTreeSet::new(),
@@ -100,10 +126,14 @@ impl NextHops {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             // What is added is heard of, so a no is as good as new.
-            Some(read) if recent(read) || !self.known.contains(&address) => {}
+            Some(read) if recent(read) || !self.may_have(address) => {}
             _ => self.read_all().await?,
         }
-        Ok(self.known.contains(&address) || self.known.len() >= MOST)
+        Ok(self.may_have(address))
+    }
+
+    fn may_have(&self, address: IpAddr) -> bool {
+        self.known.contains(&address) || self.known.len() >= MOST
     }
 
     /// Reads every route. Whoever can wait does so beforehand, so that the first question is
@@ -145,8 +175,11 @@ impl NextHops {
         for question in message::QUESTIONS {
             let octets =
                 netlink::message(question.kind(), NLM_F_REQUEST | NLM_F_DUMP, 0, &question);
-            let known = &mut self.known;
-            let answer = netlink::dump(&octets, |kind, payload| add(known, kind, payload)).await;
+            let (known, families) = (&mut self.known, self.families);
+            let answer = netlink::dump(&octets, |kind, payload| {
+                add(known, families, kind, payload);
+            })
+            .await;
             match answer {
                 // A kernel before 5.3, which has no next hops that stand by themselves.
                 Err(error)
@@ -167,7 +200,7 @@ impl NextHops {
                     for message in netlink::messages(datagram) {
                         match message.message_type() {
                             NLMSG_OVERRUN => self.read = None,
-                            kind => add(&mut self.known, kind, message.payload()),
+                            kind => add(&mut self.known, self.families, kind, message.payload()),
                         }
                     }
                 }
@@ -180,11 +213,13 @@ impl NextHops {
     }
 }
 
-/// Takes in the next hops that a message adds. One that is taken away stays until every route is
-/// read anew.
-fn add(known: &mut BTreeSet<IpAddr>, kind: u16, payload: &[u8]) {
+/// Takes in the next hops that a message adds and that a host beyond this link could be asked for:
+/// not IPv6's link-local ones, which every router that tells of itself adds. One that is taken away
+/// stays until every route is read anew.
+fn add(known: &mut BTreeSet<IpAddr>, families: Families, kind: u16, payload: &[u8]) {
     for address in next_hops(kind, payload) {
-        if known.len() < MOST {
+        let may_be_asked_for = HostIp::try_from(address).is_ok() && families.has(address);
+        if may_be_asked_for && known.len() < MOST {
             known.insert(address);
         }
     }

@@ -65,38 +65,42 @@ const DHCP_CLIENT: libc::c_int = 68;
 const NEIGHBOUR_SOLICITATION: libc::c_int = 135;
 const NEIGHBOUR_ADVERTISEMENT: libc::c_int = 136;
 
-/// Passes, of frames without a tag, ARP and neighbour discovery both ways and what a DHCP server
-/// sends to the port's guest. Six instructions decide for all but a few in a million.
-const ADDRESSES: [libc::sock_filter; 22] = [
-    instruction(LOAD_HALF, 0, 0, 12),
-    instruction(JUMP_IF_EQUAL, 16, 0, ETHERTYPE_ARP),
-    instruction(JUMP_IF_EQUAL, 0, 9, ETHERTYPE_IPV4),
-    instruction(LOAD_OCTET, 0, 0, 23),
-    instruction(JUMP_IF_EQUAL, 0, 16, UDP),
-    // A fragment has no ports but in its first part, and none of them is whole.
-    instruction(LOAD_HALF, 0, 0, 20),
-    instruction(JUMP_IF_SET, 14, 0, 0x3fff),
-    instruction(LOAD_HEADER_LENGTH, 0, 0, 14),
-    instruction(LOAD_HALF_BEYOND, 0, 0, 16),
-    instruction(JUMP_IF_EQUAL, 0, 11, DHCP_CLIENT),
-    instruction(LOAD_OCTET, 0, 0, libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE),
-    instruction(JUMP_IF_EQUAL, 6, 9, OUTGOING),
-    instruction(JUMP_IF_EQUAL, 0, 8, ETHERTYPE_IPV6),
-    instruction(LOAD_OCTET, 0, 0, 20),
-    instruction(JUMP_IF_EQUAL, 0, 6, ICMPV6),
-    instruction(LOAD_OCTET, 0, 0, 54),
-    instruction(JUMP_IF_EQUAL, 1, 0, NEIGHBOUR_SOLICITATION),
-    instruction(JUMP_IF_EQUAL, 0, 3, NEIGHBOUR_ADVERTISEMENT),
-    instruction(
-        LOAD_OCTET,
-        0,
-        0,
-        libc::SKF_AD_OFF + libc::SKF_AD_VLAN_TAG_PRESENT,
-    ),
-    instruction(JUMP_IF_EQUAL, 0, 1, 0),
-    instruction(RETURN, 0, 0, libc::c_int::MAX),
-    instruction(RETURN, 0, 0, 0),
-];
+/// Passes, of frames without a tag, ARP both ways, what a DHCP server sends to the port's guest, and
+/// where `nd` is set neighbour discovery both ways. For TCP seven instructions decide at most.
+const fn addresses(nd: bool) -> [libc::sock_filter; 22] {
+    // To the question for IPv6's `EtherType`, or to the end.
+    let not_ipv4 = if nd { 9 } else { 18 };
+    [
+        instruction(LOAD_HALF, 0, 0, 12),
+        instruction(JUMP_IF_EQUAL, 16, 0, ETHERTYPE_ARP),
+        instruction(JUMP_IF_EQUAL, 0, not_ipv4, ETHERTYPE_IPV4),
+        instruction(LOAD_OCTET, 0, 0, 23),
+        instruction(JUMP_IF_EQUAL, 0, 16, UDP),
+        // A fragment has no ports but in its first part, and none of them is whole.
+        instruction(LOAD_HALF, 0, 0, 20),
+        instruction(JUMP_IF_SET, 14, 0, 0x3fff),
+        instruction(LOAD_HEADER_LENGTH, 0, 0, 14),
+        instruction(LOAD_HALF_BEYOND, 0, 0, 16),
+        instruction(JUMP_IF_EQUAL, 0, 11, DHCP_CLIENT),
+        instruction(LOAD_OCTET, 0, 0, libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE),
+        instruction(JUMP_IF_EQUAL, 6, 9, OUTGOING),
+        instruction(JUMP_IF_EQUAL, 0, 8, ETHERTYPE_IPV6),
+        instruction(LOAD_OCTET, 0, 0, 20),
+        instruction(JUMP_IF_EQUAL, 0, 6, ICMPV6),
+        instruction(LOAD_OCTET, 0, 0, 54),
+        instruction(JUMP_IF_EQUAL, 1, 0, NEIGHBOUR_SOLICITATION),
+        instruction(JUMP_IF_EQUAL, 0, 3, NEIGHBOUR_ADVERTISEMENT),
+        instruction(
+            LOAD_OCTET,
+            0,
+            0,
+            libc::SKF_AD_OFF + libc::SKF_AD_VLAN_TAG_PRESENT,
+        ),
+        instruction(JUMP_IF_EQUAL, 0, 1, 0),
+        instruction(RETURN, 0, 0, libc::c_int::MAX),
+        instruction(RETURN, 0, 0, 0),
+    ]
+}
 
 /// `PACKET_OUTGOING` (packet(7)).
 const OUTGOING: libc::c_int = 4;
@@ -175,8 +179,8 @@ impl PacketEar {
         })
     }
 
-    /// Hears, on a guest's port, ARP and neighbour discovery both ways ([`Whom::Ours`] is what goes
-    /// to the guest) and what DHCP servers send to it. Frames with a VLAN tag do not pass.
+    /// Hears, on a guest's port, ARP both ways ([`Whom::Ours`] is what goes to the guest), what DHCP
+    /// servers send to it, and where `nd` is set neighbour discovery both ways. Frames with a VLAN tag do not pass.
     ///
     /// A port of a bridge hands frames to the bridge before any ear for one protocol, so this one
     /// is for all of them, and the kernel runs the filter for each frame of the guest.
@@ -188,9 +192,9 @@ impl PacketEar {
     /// # Panics
     ///
     /// As [`PacketEar::of_unarps`].
-    pub fn of_addresses(link: Ifindex) -> io::Result<Self> {
+    pub fn of_addresses(link: Ifindex, nd: bool) -> io::Result<Self> {
         Self::open(&Ear {
-            filter: &ADDRESSES,
+            filter: &addresses(nd),
             protocol: EVERY_PROTOCOL,
             link: libc::c_int::try_from(link.get()).map_err(|_| io::ErrorKind::InvalidInput)?,
             buffer: ADDRESSES_BUFFER,

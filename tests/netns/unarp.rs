@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use macmoved::emit::{ForgetError, Neighbours};
 use macmoved::model::Ifindex;
-use macmoved::observe::next_hops::NextHops;
+use macmoved::observe::next_hops::{Families, NextHops};
 use macmoved::wire::Frame;
 
 use crate::honour::{HOLDER, Listener, OTHER, enter, entry, tagged, unarp, world};
@@ -210,7 +210,7 @@ fn next_hops_are_known_when_notifications_are_lost() {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let mut next_hops = NextHops::with_buffer(4096).unwrap();
+                let mut next_hops = NextHops::with_buffer(Families::Ipv4, 4096).unwrap();
                 next_hops.read_all().await.unwrap();
                 let routes: Vec<_> = (0..2000)
                     .map(|number| {

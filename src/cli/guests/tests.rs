@@ -39,6 +39,11 @@ fn guest() -> GuestView {
                     reason: AddressRefusal::Router,
                 },
             ),
+            AddressView {
+                ip: HostIp::try_from(IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 7])).unwrap(),
+                source: AddressSource::Snoop,
+                ..has(Some(1), 7, Standing::Held)
+            },
         ],
         refused: vec![(2, Refusal::NoMac)],
         phases: vec![
@@ -84,6 +89,7 @@ fn a_guest_tells_its_story() {
              (since 1m ago)",
             "  has 192.0.2.9 at 52:54:00:00:00:02 by lease, not steady yet (since 1m ago)",
             "  has 192.0.2.1 by lease, REFUSED: it is the guest's router's (since 1m ago)",
+            "  has 2001:db8::7 at 52:54:00:00:00:01 by snoop (since 1m ago)",
             "  nic 2 is not announced: the interface has no MAC address",
             "  staged       2023-11-14T22:13:20.000Z (3s ago)",
             "  announced    +2300.412 ms",

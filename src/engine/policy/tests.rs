@@ -68,3 +68,21 @@ fn the_first_matching_rule_with_addresses_gives_them() {
             .is_empty()
     );
 }
+
+#[test]
+fn prefixes_are_of_both_families() {
+    let policy = |prefixes: &[&str]| AddressPolicy {
+        prefixes: prefixes.iter().map(|text| text.parse().unwrap()).collect(),
+        ..AddressPolicy::default()
+    };
+    let refuses = |prefixes: &[&str], ip: &str| {
+        let ip: IpAddr = ip.parse().unwrap();
+        policy(prefixes).refuses(HostIp::try_from(ip).unwrap(), AddressSource::Dhcp)
+    };
+    assert_eq!(refuses(&[], "2001:db8::7"), None);
+    assert_eq!(refuses(&["2001:db8::/64"], "2001:db8::7"), None);
+    let outside = Some(AddressRefusal::Prefix);
+    assert_eq!(refuses(&["2001:db8::/64"], "192.0.2.7"), outside);
+    assert_eq!(refuses(&["192.0.2.0/24"], "2001:db8::7"), outside);
+    assert_eq!(refuses(&["192.0.2.0/24"], "192.0.2.7"), None);
+}

@@ -31,6 +31,8 @@ fn an_address_of_nobody_of_many_or_of_one_link_is_refused() {
             Err(HostIpv6Error::LinkLocal(_))
         ));
     }
+    let router = HostIpv6::try_from(address("2001:db8::"));
+    assert!(matches!(router, Err(HostIpv6Error::SubnetRouter(_))));
     let mapped = HostIpv6::try_from(address("::ffff:192.0.2.7"));
     assert!(matches!(mapped, Err(HostIpv6Error::Mapped(_))));
 }

@@ -4,13 +4,14 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::others::Others;
-use super::refused::Refused;
+use super::refused::{Refusals, Refused};
 use super::word::Word;
 use crate::engine::{Sighting, Standing};
 use crate::model::{AddressRefusal, AddressSource, HostIp, Instant, Interface, Lease, MacAddr};
 
-/// How long a guest has to use an address until its own word is believed. Its ARP shows an address
-/// again whenever a peer looks for it, every half a minute or so (`base_reachable_time`, arp(7)).
+/// How long a guest has to use an address until its own word is believed. It shows an address again
+/// whenever a peer looks for it, every half a minute or so (`base_reachable_time`, arp(7); for IPv6
+/// RFC 4861 section 6.3.2).
 pub(super) const STEADY: Duration = Duration::from_secs(30);
 
 /// How long an address is remembered that the guest does not show again.
@@ -65,7 +66,7 @@ pub struct Book {
     listens: Listens,
     entries: Vec<Entry>,
     others: Others,
-    refused: Vec<Refused>,
+    refused: Refusals,
     routers: Vec<Ipv4Addr>,
 }
 
@@ -78,7 +79,7 @@ impl Book {
             listens,
             entries: Vec::new(),
             others: Others::new(),
-            refused: Vec::new(),
+            refused: Refusals::new(mac),
             routers: Vec::new(),
         }
     }
@@ -100,7 +101,13 @@ impl Book {
             },
             Word::Claim(_) => {}
             Word::Seek(ip) => self.drop_snooped(ip, &mut changes),
-            Word::Other(ip, by) => self.others.note(now, ip, by),
+            // Of IPv6 nothing else says who has what.
+            Word::Other(HostIp::V6(_), _) if !self.listens.snoop => {}
+            Word::Other(ip, by) => {
+                let entries = &self.entries;
+                let own = |ip| entries.iter().any(|entry| entry.ip == ip);
+                self.others.note(now, ip, by, own);
+            }
             Word::Lease { ip, lasts, routers } => {
                 self.routers = routers;
                 let (ip, until) = (ip.into(), lasts.map(|lasts| now + lasts));
@@ -157,8 +164,7 @@ impl Book {
         let ends = self.entries.iter().filter_map(|entry| entry.until);
         let untold = self.entries.iter().filter(|entry| entry.told.is_none());
         let shown = untold.map(|entry| entry.first + SHOWN);
-        let refused = self.refused.iter().map(|refused| refused.until);
-        let times = ends.chain(shown).chain(refused);
+        let times = ends.chain(shown).chain(self.refused.deadline());
         times.chain(self.others.deadline()).min()
     }
 
@@ -168,7 +174,7 @@ impl Book {
             entry.told = None;
         }
         let mut changes = self.expire(now);
-        changes.extend(self.refused.iter().map(|refused| refused.change(self.mac)));
+        changes.extend(self.refused.retell());
         changes
     }
 
@@ -181,8 +187,7 @@ impl Book {
     pub(super) fn forget(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
         self.retain(&mut changes, |_| false);
-        let refused = std::mem::take(&mut self.refused).into_iter();
-        changes.extend(refused.map(|refused| refused.gone(self.mac)));
+        self.refused.retain(&mut changes, |_| false);
         changes
     }
 
@@ -295,8 +300,7 @@ impl Book {
         });
     }
 
-    /// Remembers an address that is not believed, for as long as one that is. With too many the
-    /// first ones stay: a guest decides how many there are.
+    /// Remembers an address that is not believed, for as long as one that is.
     fn refuse(
         &mut self,
         now: Instant,
@@ -307,29 +311,18 @@ impl Book {
     ) {
         self.retain(changes, |entry| entry.ip != ip);
         let until = now + SILENCE;
-        if let Some(refused) = self.refused.iter_mut().find(|refused| refused.ip == ip) {
-            refused.until = until;
-        } else if self.refused.len() < Interface::ADDRESSES {
-            let refused = Refused {
-                ip,
-                source,
-                reason,
-                until,
-            };
-            changes.push(refused.change(self.mac));
-            self.refused.push(refused);
-        }
+        let refused = Refused {
+            ip,
+            source,
+            reason,
+            until,
+        };
+        self.refused.add(refused, changes);
     }
 
     /// Forgets that an address was not believed.
     fn pardon(&mut self, ip: HostIp, changes: &mut Vec<Change>) {
-        self.retain_refused(changes, |refused| refused.ip != ip);
-    }
-
-    fn retain_refused(&mut self, changes: &mut Vec<Change>, keep: impl Fn(&Refused) -> bool) {
-        while let Some(index) = self.refused.iter().position(|refused| !keep(refused)) {
-            changes.push(self.refused.remove(index).gone(self.mac));
-        }
+        self.refused.retain(changes, |refused| refused.ip != ip);
     }
 
     fn retain(&mut self, changes: &mut Vec<Change>, keep: impl Fn(&Entry) -> bool) {
@@ -349,7 +342,7 @@ impl Book {
     fn review(&mut self, now: Instant, changes: &mut Vec<Change>) {
         self.others.expire(now);
         self.retain(changes, |entry| entry.until.is_none_or(|until| now < until));
-        self.retain_refused(changes, |refused| now < refused.until);
+        self.refused.retain(changes, |refused| now < refused.until);
         for entry in &mut self.entries {
             let contest = self.others.user_of(entry.ip);
             let given = entry.source != AddressSource::Snoop;

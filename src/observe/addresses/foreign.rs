@@ -10,12 +10,15 @@ use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 
 use crate::model::{AddressRefusal, HostIp, Instant};
-use crate::observe::next_hops::NextHops;
+use crate::observe::next_hops::{Families, NextHops};
 use crate::sys::{clock, netlink};
 
 /// How old the list of this host's addresses may be. A guest has to use an address for as long
 /// before its word is believed.
 const FRESH: Duration = super::book::STEADY;
+
+/// Readings that links may break into until a question is given up.
+const READINGS: usize = 3;
 
 /// What is asked of the kernel, and kept.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ impl Foreign {
         Ok(Self {
             own: BTreeSet::new(),
             read: None,
-            hops: NextHops::open()?,
+            hops: NextHops::open(Families::Both)?,
         })
     }
 
@@ -50,8 +53,14 @@ impl Foreign {
     async fn look_up(&mut self, ip: IpAddr) -> io::Result<Option<AddressRefusal>> {
         let now = clock::now();
         if self.read.is_none_or(|read| read + FRESH <= now) {
-            self.own = own().await?;
-            self.read = Some(now);
+            match own().await {
+                Ok(own) => (self.own, self.read) = (own, Some(now)),
+                // Links come and go. What was read before is asked about again the next time.
+                Err(error) if self.read.is_some() => {
+                    tracing::debug!(%error, "the host's addresses cannot be read anew");
+                }
+                Err(error) => return Err(error),
+            }
         }
         if self.own.contains(&ip) {
             return Ok(Some(AddressRefusal::Host));
@@ -61,8 +70,18 @@ impl Foreign {
     }
 }
 
-/// The addresses of every link.
+/// The addresses of every link. A link that comes or goes spoils a reading.
 async fn own() -> io::Result<BTreeSet<IpAddr>> {
+    for _ in 1..READINGS {
+        match read_own().await {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+    read_own().await
+}
+
+async fn read_own() -> io::Result<BTreeSet<IpAddr>> {
     let mut question = AddressMessage::default();
     question.header.family = AddressFamily::Unspec;
     let flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -96,3 +115,6 @@ pub fn local_address(payload: &[u8]) -> Option<IpAddr> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests;

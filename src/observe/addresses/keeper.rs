@@ -202,7 +202,7 @@ impl Keeper {
         if ears.sum::<usize>() >= PORTS {
             return None;
         }
-        let ear = PacketEar::of_addresses(port);
+        let ear = PacketEar::of_addresses(port, self.listens.snoop);
         let ear = ear
             .inspect_err(|error| {
                 tracing::debug!(%guest, %error, "no ear at a guest's port");

@@ -17,7 +17,7 @@ use std::net::Ipv6Addr;
 use pnet::packet::icmpv6::{self, Icmpv6Packet};
 
 use super::read::Said;
-use crate::model::{HostIpv6, MacAddr};
+use crate::model::{HostIp, HostIpv6, MacAddr};
 
 /// IPv6's `EtherType`.
 pub(super) const IPV6: [u8; 2] = [0x86, 0xdd];
@@ -33,6 +33,8 @@ const FIXED: usize = 24;
 /// Types of the messages, both with code 0.
 const SOLICITATION: [u8; 2] = [135, 0];
 const ADVERTISEMENT: [u8; 2] = [136, 0];
+/// The flag of an advertisement that answers a solicitation.
+const SOLICITED: u8 = 0x40;
 /// Options that name the sender's MAC address (RFC 4861 section 4.6.1): in a solicitation, and in
 /// an advertisement.
 const SOURCE: u8 = 1;
@@ -60,15 +62,23 @@ pub(super) fn read(octets: &[u8]) -> Option<Said> {
     }
     let kind: [u8; 2] = fixed.get(..2)?.try_into().ok()?;
     let (user, option, sought) = match kind {
-        // From :: it asks whether another has the address already, and says nothing yet.
-        SOLICITATION => (source, SOURCE, HostIpv6::try_from(target).ok()),
+        // It asks whether another has the address already (RFC 4862 section 5.4), and says nothing
+        // yet.
+        SOLICITATION if source.is_unspecified() => return None,
+        SOLICITATION => (source, SOURCE, Some(target)),
+        // Nobody asked everybody.
+        ADVERTISEMENT if destination.is_multicast() && fixed.get(4)? & SOLICITED != 0 => {
+            return None;
+        }
         ADVERTISEMENT => (target, TARGET, None),
         _ => return None,
     };
+    // Link-local addresses are none, though a station asks from them, too.
+    let host = |address| HostIpv6::try_from(address).ok().map(HostIp::V6);
     Some(Said {
         sender: link_layer_address(options, option, MacAddr::new(ether))?,
-        ip: HostIpv6::try_from(user).ok()?.into(),
-        sought: sought.map(Into::into),
+        ip: host(user),
+        sought: sought.and_then(host),
     })
 }
 
@@ -86,7 +96,9 @@ fn address(octets: &[u8], at: usize) -> Option<Ipv6Addr> {
 }
 
 /// The MAC address in the first such option, and that of the frame where there is no such; none
-/// where the options are broken: one of length 0 spoils the message (RFC 4861 section 7.1).
+/// where a receiver passes over the message: an option of length 0 spoils it (RFC 4861 section 7.1),
+/// and so does an address of another length than Ethernet's (`ndisc_opt_addr_data` in
+/// `include/net/ndisc.h`).
 ///
 /// ```text
 ///  0      1                   2                                    8
@@ -102,7 +114,8 @@ fn link_layer_address(mut options: &[u8], wanted: u8, frames: MacAddr) -> Option
             .filter(|&length| length > 0)?;
         let (option, rest) = options.split_at_checked(length)?;
         if kind == wanted && found.is_none() {
-            found = Some(MacAddr::new(option.get(2..8)?.try_into().ok()?));
+            let [_, _, mac @ ..] = <[u8; 8]>::try_from(option).ok()?;
+            found = Some(MacAddr::new(mac));
         }
         options = rest;
     }

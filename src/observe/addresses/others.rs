@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use super::book::CONTEST;
 use crate::model::{HostIp, Instant, MacAddr};
 
-/// Other stations that are remembered; the oldest goes first. Those that a guest talks to, its
-/// gateway among them, are heard again and again.
+/// Other stations of either family that are remembered; the oldest goes first, but for those that
+/// contest an address. Those that a guest talks to, its gateway among them, are heard again and
+/// again.
 pub(super) const MOST: usize = 64;
 
 /// The latest user of each address, the oldest word first.
@@ -18,10 +19,22 @@ impl Others {
         Self(VecDeque::new())
     }
 
-    pub(super) fn note(&mut self, now: Instant, ip: HostIp, by: MacAddr) {
+    /// Remembers who uses an address; `contested` says of one whether it is the NIC's, too.
+    pub(super) fn note(
+        &mut self,
+        now: Instant,
+        ip: HostIp,
+        by: MacAddr,
+        contested: impl Fn(HostIp) -> bool,
+    ) {
         self.0.retain(|&(other, ..)| other != ip);
-        if self.0.len() >= MOST {
-            self.0.pop_front();
+        let alike = |other: HostIp| other.v4().is_some() == ip.v4().is_some();
+        let beside = self.0.iter().filter(|&&(other, ..)| alike(other));
+        if beside.count() >= MOST {
+            let idle =
+                |&(other, ..): &(HostIp, MacAddr, Instant)| alike(other) && !contested(other);
+            let oldest = self.0.iter().position(idle);
+            self.0.remove(oldest.unwrap_or_default());
         }
         self.0.push_back((ip, by, now));
     }

@@ -26,13 +26,13 @@ pub enum Way {
     ToGuest,
 }
 
-/// That a station has an address.
+/// That a station has an address, or looks for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Said {
     /// The station's MAC address.
     pub(super) sender: MacAddr,
-    /// The address.
-    pub(super) ip: HostIp,
+    /// The address; none where it is no host's.
+    pub(super) ip: Option<HostIp>,
     /// The one that it looks for.
     pub(super) sought: Option<HostIp>,
 }
@@ -63,16 +63,15 @@ pub fn read(octets: &[u8], way: Way, mac: MacAddr) -> Vec<Word> {
         return Vec::new();
     };
     if sender != mac {
-        return vec![Word::Other(ip, sender)];
+        return ip.map(|ip| Word::Other(ip, sender)).into_iter().collect();
     }
     // The guest's own words come from it and from no other.
     if way == Way::ToGuest || octets.get(6..12) != Some(&mac.octets()) {
         return Vec::new();
     }
-    let sought = sought.filter(|&target| target != ip);
-    let mut words = vec![Word::Claim(ip)];
-    words.extend(sought.map(Word::Seek));
-    words
+    let claim = ip.map(Word::Claim);
+    let seek = sought.filter(|_| sought != ip).map(Word::Seek);
+    claim.into_iter().chain(seek).collect()
 }
 
 /// Who says in this frame that it has which address. A probe (RFC 5227 section 1.1) says nothing
@@ -82,12 +81,12 @@ fn arp(octets: &[u8]) -> Option<Said> {
     match Frame::parse(octets).ok()?.body {
         Body::Garp(garp) => Some(Said {
             sender: garp.mac,
-            ip: garp.ip.into(),
+            ip: Some(garp.ip.into()),
             sought: None,
         }),
         Body::Arp(operation, arp) => Some(Said {
             sender: arp.sender_mac,
-            ip: host(arp.sender_ip)?,
+            ip: Some(host(arp.sender_ip)?),
             sought: host(arp.target_ip).filter(|_| operation == ArpOperation::Request),
         }),
         Body::Rarp(..) | Body::Unarp(_) => None,

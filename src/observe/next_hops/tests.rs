@@ -113,9 +113,24 @@ fn octets_that_make_no_sense_end_the_reading() {
 #[test]
 fn too_many_next_hops_are_not_kept() {
     let mut known = BTreeSet::new();
-    for number in 0..70_000_u32 {
+    for number in 1..=70_000_u32 {
         let address = number.to_be_bytes();
-        add(&mut known, 24, &route(INET, &[attribute(5, &address)]));
+        let route = route(INET, &[attribute(5, &address)]);
+        add(&mut known, Families::Ipv4, 24, &route);
     }
     assert_eq!(known.len(), MOST);
+}
+
+#[test]
+fn next_hops_that_nobody_asks_for_are_not_kept() {
+    let by = |octets: [u8; 16]| route(INET6, &[attribute(5, &octets)]);
+    let mut link_local = [0; 16];
+    link_local[..2].copy_from_slice(&[0xfe, 0x80]);
+    let mut known = BTreeSet::new();
+    add(&mut known, Families::Both, 24, &by(link_local));
+    add(&mut known, Families::Ipv4, 24, &by([0xfd; 16]));
+    assert!(known.is_empty());
+    add(&mut known, Families::Both, 24, &by([0xfd; 16]));
+    add(&mut known, Families::Both, 24, &route(INET, &[gateway(1)]));
+    assert_eq!(known.len(), 2);
 }

@@ -20,8 +20,10 @@ const GUEST: MacAddr = MacAddr::new([0x52, 0x54, 0x00, 0xaa, 0xbb, 0x01]);
 fuzz_target!(|octets: &[u8]| {
     any_frame(octets);
     as_unarp(octets);
+    let sealed = sealed(octets);
     for way in [Way::FromGuest, Way::ToGuest] {
         at_port(octets, way);
+        at_port(&sealed, way);
     }
     one_after_the_other(octets);
 });
@@ -82,6 +84,43 @@ fn as_unarp(octets: &[u8]) {
     assert!(unarp::read(octets, received(Whom::Others, octets.len())).is_err());
     // One that did not fit.
     assert!(unarp::read(octets, received(Whom::Us, octets.len() + 1)).is_err());
+}
+
+/// The octets as a message of neighbour discovery whose header and checksum are right, so that what
+/// comes after is looked at.
+fn sealed(octets: &[u8]) -> Vec<u8> {
+    let mut sealed = octets.to_vec();
+    let Some(length) = octets.len().checked_sub(54) else {
+        return sealed;
+    };
+    let Ok(length) = u16::try_from(length) else {
+        return sealed;
+    };
+    sealed.resize(octets.len().max(58), 0);
+    sealed[12..15].copy_from_slice(&[0x86, 0xdd, 0x60]);
+    sealed[18..20].copy_from_slice(&length.to_be_bytes());
+    sealed[20..22].copy_from_slice(&[58, 255]);
+    sealed[54] = 135 + sealed[54] % 2;
+    sealed[55..58].copy_from_slice(&[0; 3]);
+    let pseudo = [
+        0,
+        0,
+        0,
+        58,
+        0,
+        0,
+        length.to_be_bytes()[0],
+        length.to_be_bytes()[1],
+    ];
+    let halves = sealed[22..].chunks(2).chain(pseudo.chunks(2));
+    let sum: u32 = halves
+        .map(|half| u32::from(half[0]) << 8 | half.get(1).copied().map_or(0, u32::from))
+        .sum();
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let [.., high, low] = (!sum).to_be_bytes();
+    sealed[56..58].copy_from_slice(&[high, low]);
+    sealed
 }
 
 /// A lease comes to the guest, and a claim from it: by ARP of IPv4, by neighbour discovery of IPv6.

@@ -1,6 +1,8 @@
-use super::{World, finish, ip, leave, policy, retracted, running};
-use crate::engine::{Action, Count, Lifecycle, Pacing, Policy};
-use crate::model::{HostIpv4, SendFault};
+use std::net::IpAddr;
+
+use super::{World, finish, hear_of, ip, leave, policy, retracted, running};
+use crate::engine::{Action, Count, Lifecycle, Pacing, Policy, Standing};
+use crate::model::{HostIp, HostIpv4, SendFault};
 
 /// A running guest with these addresses, where one frame a second leaves.
 fn slow(addresses: &[HostIpv4]) -> World {
@@ -48,6 +50,8 @@ fn what_cannot_be_said_any_more_is_counted() {
     let mut world = World::new(policy(&[ip(1)]));
     world.slow = true;
     let mut world = running(world);
+    let ipv6 = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 7]);
+    hear_of(&mut world, HostIp::try_from(ipv6).unwrap(), Standing::Held);
     leave(&mut world);
     finish(&mut world);
     world.finish_stagings();

@@ -180,6 +180,17 @@ fn many_other_stations_are_forgotten_in_order() {
 }
 
 #[test]
+fn a_contest_is_not_forgotten_for_those_that_contest_nothing() {
+    let mut scene = Scene::new(BOTH);
+    scene.hear(lease(7, None, &[]));
+    assert_eq!(scene.hear(other(7)), [(7, CONTESTED)]);
+    for last in 8..=250 {
+        assert_eq!(scene.hear(other(last)), []);
+    }
+    assert_eq!(scene.book.others.user_of(ip(7)), Some(OTHER));
+}
+
+#[test]
 fn an_address_that_the_guest_looks_for_is_not_its_own() {
     let mut scene = Scene::new(BOTH);
     scene.claim_for(7, 30);
@@ -234,7 +245,7 @@ fn routers_and_addresses_of_the_host_are_nobodys() {
     assert_eq!(scene.book.entries.len(), 1, "the lease that it has");
     // It was said for the last time ten minutes ago.
     assert_eq!(scene.wait(600).len(), 5);
-    assert_eq!(scene.book.refused.len(), 0);
+    assert!(scene.book.refused.is_empty());
 }
 
 #[test]

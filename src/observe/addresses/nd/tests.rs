@@ -64,7 +64,7 @@ impl Message {
 }
 
 /// Writes the checksum that is right.
-fn seal(octets: &mut [u8]) {
+pub(in crate::observe::addresses) fn seal(octets: &mut [u8]) {
     octets[56..58].copy_from_slice(&[0, 0]);
     let length = u32::try_from(octets.len() - 54).unwrap().to_be_bytes();
     let summed = [&octets[22..54], &length, &[0, 0, 0, ICMPV6], &octets[54..]].concat();
@@ -103,7 +103,7 @@ const CONFIRMED: [u8; 78] = [
 fn what_linux_sends_is_read() {
     let said = |ip, sought: Option<&str>| Said {
         sender: MAC,
-        ip: ipv6(ip),
+        ip: Some(ipv6(ip)),
         sought: sought.map(ipv6),
     };
     let asked = said("2001:db8::7", Some("2001:db8::1"));
@@ -130,7 +130,7 @@ fn without_an_option_the_frame_says_who_it_is() {
         ..Message::advertisement(OTHER, "2001:db8::7")
     };
     let said = read(&message.to_vec()).unwrap();
-    assert_eq!((said.sender, said.ip), (OTHER, ipv6("2001:db8::7")));
+    assert_eq!((said.sender, said.ip), (OTHER, Some(ipv6("2001:db8::7"))));
     // One of another kind is none.
     let message = Message {
         option: Some((SOURCE, MAC)),
@@ -141,13 +141,15 @@ fn without_an_option_the_frame_says_who_it_is() {
 
 #[test]
 fn what_is_of_one_link_is_not_looked_at() {
-    let link_local = Message::advertisement(MAC, "fe80::1");
-    assert_eq!(read(&link_local.to_vec()), None);
-    let asks = Message::solicitation(MAC, "2001:db8::7", "fe80::1");
-    let said = read(&asks.to_vec()).unwrap();
-    assert_eq!((said.ip, said.sought), (ipv6("2001:db8::7"), None));
-    let asks = Message::solicitation(MAC, "fe80::7", "2001:db8::1");
-    assert_eq!(read(&asks.to_vec()), None);
+    let said = |message: Message| {
+        let said = read(&message.to_vec()).unwrap();
+        (said.ip, said.sought)
+    };
+    let (own, other) = (Some(ipv6("2001:db8::7")), Some(ipv6("2001:db8::1")));
+    assert_eq!(said(Message::advertisement(MAC, "fe80::1")), (None, None));
+    let asks = |sender, target| said(Message::solicitation(MAC, sender, target));
+    assert_eq!(asks("2001:db8::7", "fe80::1"), (own, None));
+    assert_eq!(asks("fe80::7", "2001:db8::1"), (None, other));
     let many = Message::solicitation(MAC, "2001:db8::7", "ff02::1");
     assert_eq!(read(&many.to_vec()), None);
 }
@@ -156,8 +158,8 @@ fn what_is_of_one_link_is_not_looked_at() {
 fn what_a_receiver_would_pass_over_says_nothing() {
     let whole = Message::advertisement(MAC, "2001:db8::7").to_vec();
     assert!(read(&whole).is_some());
-    // IPv4, TCP, from beyond a router, another type, another code, an option without a length,
-    // and one that is longer than the message.
+    // IPv4, TCP, from beyond a router, another type, another code, an option without a length, one
+    // that is longer than the message, and an answer to everybody.
     let faults = [
         (14, 0x45),
         (20, 6),
@@ -166,6 +168,7 @@ fn what_a_receiver_would_pass_over_says_nothing() {
         (55, 1),
         (79, 0),
         (79, 2),
+        (58, 0x40),
     ];
     for (at, octet) in faults {
         let mut octets = whole.clone();
@@ -181,6 +184,16 @@ fn what_a_receiver_would_pass_over_says_nothing() {
     for length in 0..whole.len() {
         assert_eq!(read(&whole[..length]), None, "{length}");
     }
+    // An address of another length than Ethernet's.
+    let mut long = [whole.as_slice(), &[0; 8]].concat();
+    (long[19], long[79]) = (40, 2);
+    seal(&mut long);
+    assert_eq!(read(&long), None);
+    // Of two the first counts.
+    let mut two = [whole.as_slice(), &[TARGET, 1, 2, 0, 0, 0, 0, 9]].concat();
+    two[19] = 40;
+    seal(&mut two);
+    assert_eq!(read(&two), read(&whole));
     let padded = [whole.as_slice(), &[0; 4]].concat();
     assert!(read(&padded).is_some());
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::VlanId;
 use crate::observe::addresses::dhcp::tests::{ACKNOWLEDGED, MAC, message};
-use crate::observe::addresses::nd::tests::{Message, ipv6};
+use crate::observe::addresses::nd::tests::{Message, ipv6, seal};
 use crate::wire::Addresses;
 
 const OTHER: MacAddr = MacAddr::new([0x52, 0x54, 0, 0, 0, 2]);
@@ -108,6 +108,11 @@ fn neighbour_discovery_says_the_same_of_ipv6() {
         let contest = Word::Other(ipv6("2001:db8::7"), OTHER);
         assert_eq!(says(others, way), [contest]);
     }
+    let asks = Message::solicitation(MAC, "fe80::7", "2001:db8::1");
+    let seeks = [Word::Seek(ipv6("2001:db8::1"))];
+    assert_eq!(says(asks, from), seeks, "from whatever address it asks");
+    let asks = Message::solicitation(OTHER, "fe80::7", "2001:db8::1");
+    assert_eq!(says(asks, to), []);
     // Another's frame with the guest's address in its option, and the other way round.
     let mut forged = Message::advertisement(MAC, "2001:db8::7");
     forged.source = OTHER;
@@ -179,6 +184,32 @@ fn fragments_other_ports_and_other_protocols_are_not_dhcp() {
 }
 
 proptest! {
+    #[test]
+    fn no_message_of_neighbour_discovery_is_too_strange(
+        solicits: bool,
+        at in prop::collection::vec((14..200_usize, any::<u8>()), 0..4),
+        options in prop::collection::vec(any::<u8>(), 0..100),
+    ) {
+        let message = if solicits {
+            Message::solicitation(MAC, "2001:db8::7", "2001:db8::1")
+        } else {
+            Message::advertisement(MAC, "2001:db8::7")
+        };
+        let mut octets = message.to_vec();
+        octets.truncate(78);
+        octets.extend(options);
+        octets[19] = u8::try_from(octets.len() - 54).unwrap();
+        for (at, octet) in at {
+            if let Some(place) = octets.get_mut(at) {
+                *place = octet;
+            }
+        }
+        seal(&mut octets);
+        for way in [Way::FromGuest, Way::ToGuest] {
+            assert!(read(&octets, way, MAC).len() <= 2);
+        }
+    }
+
     #[test]
     fn no_frame_is_too_strange(octets in prop::collection::vec(any::<u8>(), 0..400)) {
         for way in [Way::FromGuest, Way::ToGuest] {

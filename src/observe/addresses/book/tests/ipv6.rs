@@ -50,3 +50,58 @@ fn ipv6_addresses_make_way_for_ipv4_ones_and_never_the_other_way_round() {
             .all(|entry| entry.ip.v4().is_some())
     );
 }
+
+#[test]
+fn other_stations_of_one_family_do_not_push_out_those_of_the_other() {
+    let mut scene = Scene::new(BOTH);
+    assert_eq!(scene.hear(other(7)), []);
+    for last in 1..=250 {
+        assert_eq!(scene.hear(Word::Other(ipv6(last), OTHER)), []);
+    }
+    assert_eq!(scene.hear(Word::Claim(ip(7))), [(7, CONTESTED)]);
+    assert_eq!(scene.hear(Word::Claim(ipv6(250))), [(250, CONTESTED)]);
+    assert_eq!(scene.hear(Word::Claim(ipv6(1))), [], "long forgotten");
+}
+
+#[test]
+fn without_snooping_nobody_is_remembered() {
+    let mut scene = Scene::new(Listens {
+        snoop: false,
+        ..BOTH
+    });
+    assert_eq!(scene.hear(Word::Other(ipv6(7), OTHER)), []);
+    assert_eq!(scene.book.others.deadline(), None);
+}
+
+#[test]
+fn a_lease_takes_the_place_of_an_ipv6_address_first() {
+    let mut scene = Scene::new(BOTH);
+    for last in 1..=7 {
+        scene.hear(Word::Claim(ip(last)));
+    }
+    scene.hear(Word::Claim(ipv6(8)));
+    scene.wait(1);
+    let told = scene.hear(lease(9, None, &[]));
+    assert_eq!(told, [(8, Standing::Gone), (9, Standing::Held)]);
+}
+
+#[test]
+fn what_speaks_against_an_ipv4_address_finds_room_among_refused_ones() {
+    let mut scene = Scene::new(BOTH);
+    let (host, surplus) = (AddressRefusal::Host, AddressRefusal::Surplus);
+    let now = scene.now;
+    let mut claim = |ip, reason| short(&scene.book.hear(now, Word::Claim(ip), Some(reason)));
+    for last in 1..=4 {
+        assert_eq!(claim(ipv6(last), surplus), [(last, refused(surplus))]);
+    }
+    for last in 5..=8 {
+        assert_eq!(claim(ipv6(last), host), [(last, refused(host))]);
+    }
+    assert_eq!(claim(ipv6(9), surplus), [], "the first ones stay");
+    for last in 101..=108 {
+        let gone = (last - 100, Standing::Gone);
+        assert_eq!(claim(ip(last), host), [gone, (last, refused(host))]);
+    }
+    assert_eq!(claim(ip(109), host), []);
+    assert_eq!(claim(ip(110), surplus), []);
+}
