@@ -13,6 +13,8 @@
 
 #[path = "netns/emit.rs"]
 mod emit;
+#[path = "netns/honour.rs"]
+mod honour;
 #[path = "netns/hot_path.rs"]
 mod hot_path;
 #[path = "netns/leftovers.rs"]
@@ -29,6 +31,8 @@ mod retractions;
 mod seats;
 #[path = "netns/unarp.rs"]
 mod unarp;
+#[path = "netns/unarp_rates.rs"]
+mod unarp_rates;
 #[path = "netns/unarp_vlans.rs"]
 mod unarp_vlans;
 #[path = "netns/uplinks.rs"]
