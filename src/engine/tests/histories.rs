@@ -10,8 +10,8 @@
 //! again, twice.
 //!
 //! ```text
-//! MACMOVED_HISTORIES=N   how many; 10,000 where it is not set
-//! MACMOVED_SEED=N        the seed of the first; each next is one more
+//! LAB_HISTORIES=N   how many; 10,000 where it is not set
+//! LAB_SEED=N        the seed of the first; each next is one more
 //! ```
 //!
 //! A failure is made small by leaving out steps, and printed with a recording of each engine that
@@ -116,8 +116,8 @@ fn assert_all_reached(coverage: &Coverage) {
 
 #[test]
 fn any_history_of_two_hosts_keeps_every_invariant() {
-    let count = from_environment("MACMOVED_HISTORIES").unwrap_or(10_000);
-    let seed = from_environment("MACMOVED_SEED").unwrap_or(1);
+    let count = from_environment("LAB_HISTORIES").unwrap_or(10_000);
+    let seed = from_environment("LAB_SEED").unwrap_or(1);
     match histories(seed, count) {
         Ok(coverage) => {
             println!("{count} histories from seed {seed}: {:#?}", coverage.laws);

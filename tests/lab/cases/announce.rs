@@ -6,9 +6,13 @@ use crate::lab::{Guest, Lab, pause};
 use crate::oracle::Expect;
 
 /// How far from its time a round may be, and how long after the arrival the first announcement may
-/// come, in the median and in milliseconds: the figure, and what a busy machine is given.
+/// come, in the median and in milliseconds: the figure, and what a busy machine is given, or a median
+/// of a few. The first arrival at a host takes a few times as long as the next.
 const MEDIAN: f64 = 2.0;
 const MEDIAN_BUSY: f64 = 20.0;
+
+/// Migrations whose median is held to the figure.
+const MANY: usize = 20;
 
 /// Migrates back and forth and holds every migration to the invariants and to reachability.
 fn migrations(case: &str, options: &[&str], times: usize) -> Evidence {
@@ -59,7 +63,7 @@ fn medians(case: &str, evidence: &Evidence) {
             .iter()
             .filter_map(|figures| figures.completed_to_first),
     );
-    let bound = if count(0, 1) == 1 {
+    let bound = if evidence.migrations.len() >= MANY {
         MEDIAN
     } else {
         MEDIAN_BUSY
@@ -77,7 +81,7 @@ fn medians(case: &str, evidence: &Evidence) {
 
 #[test]
 fn every_migration_is_announced_whole() {
-    let evidence = migrations("whole", &[], count(3, 20));
+    let evidence = migrations("whole", &[], count(3, MANY));
     let early = evidence.migrations.iter().filter(|migration| {
         let first = evidence.announcements(migration, 0).next();
         first.map(|frame| frame.at) < migration.resumed
