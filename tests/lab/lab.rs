@@ -72,6 +72,11 @@ impl Guest {
         &self.name
     }
 
+    /// Its number.
+    pub(crate) const fn number(&self) -> u8 {
+        self.number
+    }
+
     /// The MAC address of its first NIC.
     pub(crate) fn mac(&self) -> String {
         guest_mac(0, self.number).to_string()
@@ -116,7 +121,7 @@ impl Lab {
         self.run("migrate", &words);
     }
 
-    /// Tries to; whether it succeeds within a minute.
+    /// Tries to; whether it succeeds. It has to end within a minute.
     pub(crate) fn try_migrate(
         &self,
         guest: &Guest,
@@ -124,6 +129,21 @@ impl Lab {
         to: &str,
         options: &[&str],
     ) -> bool {
+        let ended = self.try_migrate_for(Duration::from_secs(60), guest, (from, to), options);
+        let Some(succeeded) = ended else {
+            panic!("{}: the migration does not end", guest.name);
+        };
+        succeeded
+    }
+
+    /// Tries to; whether it succeeds, and none where it does not end in time.
+    pub(crate) fn try_migrate_for(
+        &self,
+        limit: Duration,
+        guest: &Guest,
+        (from, to): (&str, &str),
+        options: &[&str],
+    ) -> Option<bool> {
         let mut command = self.command("migrate");
         command.args([&guest.name, from, to]).args(options);
         let begin = Instant::now();
@@ -133,20 +153,25 @@ impl Lab {
             .stderr(Stdio::null())
             .spawn()
             .expect("the lab's commands can be run");
-        while begin.elapsed() < Duration::from_secs(60) {
+        while begin.elapsed() < limit {
             if let Some(status) = migrate.try_wait().expect("it is our child") {
-                return status.success();
+                return Some(status.success());
             }
             pause(20);
         }
         migrate.kill().expect("it is our child");
         migrate.wait().expect("it is our child");
-        panic!("{}: the migration does not end", guest.name);
+        None
+    }
+
+    /// A file in `/run` of a host, as it is reached from here.
+    pub(crate) fn run_file(&self, host: &str, name: &str) -> PathBuf {
+        self.dir.join(host).join("run").join(name)
     }
 
     /// Listens to what QEMU says on a host from here on.
     pub(crate) fn watch(&self, host: &str) -> Watch {
-        let log = self.dir.join(host).join("run/qmp.log");
+        let log = self.run_file(host, "qmp.log");
         let from = fs::read(&log).expect("libvirtd runs").len();
         Watch { log, from }
     }

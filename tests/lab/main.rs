@@ -12,4 +12,5 @@
 mod cases;
 mod evidence;
 mod lab;
+mod monitor;
 mod oracle;

@@ -60,10 +60,35 @@ pub(super) fn migrate_slowly(
     options: &[&str],
     meddle: impl FnOnce(),
 ) -> bool {
+    meddled_with(
+        lab,
+        guest,
+        || lab.try_migrate(guest, "a", "b", options),
+        meddle,
+    )
+}
+
+/// The same of a migration that may not end in time: none then.
+pub(super) fn migrate_slowly_for(
+    lab: &Lab,
+    guest: &Guest,
+    limit: Duration,
+    meddle: impl FnOnce(),
+) -> Option<bool> {
+    let migrate = || lab.try_migrate_for(limit, guest, ("a", "b"), &[]);
+    meddled_with(lab, guest, migrate, meddle)
+}
+
+fn meddled_with<T: Send>(
+    lab: &Lab,
+    guest: &Guest,
+    migrate: impl FnOnce() -> T + Send,
+    meddle: impl FnOnce(),
+) -> T {
     lab.host("a", &["virsh", "migrate-setspeed", guest.name(), SLOW]);
     let source = lab.watch("a");
     thread::scope(|scope| {
-        let migration = scope.spawn(|| lab.try_migrate(guest, "a", "b", options));
+        let migration = scope.spawn(migrate);
         source.wait("{\"status\":\"active\"}");
         meddle();
         migration.join().expect("it ends")
