@@ -25,7 +25,8 @@ impl<'d> Daemon<'d> {
     pub(crate) fn start(directory: &'d Path, uri: &str) -> Self {
         let configuration = format!(
             "[libvirt]\nuri = \"{uri}\"\n\
-             [control]\nsocket = \"{0}/control.sock\"\n[state]\ndirectory = \"{0}/state\"\n",
+             [control]\nsocket = \"{0}/control.sock\"\n\
+             [hook]\nsocket = \"{0}/hook.sock\"\n[state]\ndirectory = \"{0}/state\"\n",
             directory.display()
         );
         fs::write(directory.join("macmoved.toml"), configuration).unwrap();

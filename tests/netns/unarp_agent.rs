@@ -24,6 +24,7 @@ fn configure(directory: &Path, honour: &str) {
     let text = format!(
         "{honour}\n[libvirt]\nuri = \"qemu+unix:///system?socket={0}/none\"\n\
          [control]\nsocket = \"{0}/control.sock\"\n\
+         [hook]\nsocket = \"{0}/hook.sock\"\n\
          [state]\ndirectory = \"{0}\"\n\
          [metrics]\nlisten = \"127.0.0.1:0\"\n",
         directory.display()
