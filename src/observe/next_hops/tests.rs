@@ -134,3 +134,21 @@ fn next_hops_that_nobody_asks_for_are_not_kept() {
     add(&mut known, Families::Both, 24, &route(INET, &[gateway(1)]));
     assert_eq!(known.len(), 2);
 }
+
+#[test]
+fn a_full_set_that_is_old_is_read_anew() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut next_hops = NextHops::open(Families::Ipv4).unwrap();
+        let all = (1..).map(|number: u32| IpAddr::from(number.to_be_bytes()));
+        next_hops.known = all.take(MOST).collect();
+        next_hops.read = Some(Instant::ZERO);
+        // RFC 5737's, which no route of a host goes by way of.
+        let nobody = IpAddr::from([203, 0, 113, 77]);
+        assert!(!next_hops.contains(nobody).await.unwrap());
+        assert!(next_hops.known.len() < MOST);
+    });
+}
